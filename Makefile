@@ -1,0 +1,54 @@
+# The few commands worth remembering. README.md says what each does.
+
+STACK ?= local
+CONTEXT ?=
+YES ?=
+
+INSTALL = python3 tools/toolchain.py
+TOOLS = .venv/bin/python -m tools
+# The local stack needs the local cluster, all others only the engine.
+GOAL = $(if $(filter local,$(STACK)),local,engine)
+TARGET = --stack '$(STACK)' --context '$(CONTEXT)'
+ASSENT = $(if $(filter 1,$(YES)),--yes)
+
+.PHONY: up down preview env test lint unit e2e cluster-down cluster-status
+
+up:
+	@$(INSTALL) $(GOAL)
+	@$(TOOLS) up $(TARGET) $(ASSENT)
+
+down:
+	@$(INSTALL) $(GOAL)
+	@$(TOOLS) down $(TARGET) $(ASSENT)
+
+preview:
+	@$(INSTALL) $(GOAL)
+	@$(TOOLS) preview $(TARGET)
+
+env:
+	@$(INSTALL) $(GOAL)
+	@$(TOOLS) env --stack '$(STACK)'
+
+cluster-down:
+	@$(INSTALL) test
+	@$(TOOLS) cluster-down
+
+cluster-status:
+	@$(INSTALL) test
+	@$(TOOLS) cluster-status
+
+test: lint unit
+
+lint:
+	@$(INSTALL) test
+	.venv/bin/ruff format --check
+	.venv/bin/ruff check
+	.venv/bin/basedpyright --level error
+
+unit:
+	@$(INSTALL) test
+	.venv/bin/python -m pytest -q -n 2 tests/unit
+
+e2e:
+	@$(INSTALL) local
+	.venv/bin/python -m pytest -q tests/cluster

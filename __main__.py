@@ -1,0 +1,35 @@
+"""Deploys the demos that the stack's file names."""
+
+import pulumi
+from pulumi.runtime.config import CONFIG
+
+from components.restricted_namespace import RestrictedNamespace
+from stacks.settings import SettingsError, decoded, read
+
+try:
+    stack = read(decoded(CONFIG.get()))
+except SettingsError as error:
+    # A RunError is shown as it is, without a traceback.
+    file = f"stacks/Pulumi.{pulumi.get_stack()}.yaml"
+    raise pulumi.RunError(f"{file} has problems:\n{error}") from None
+
+settings = stack.settings
+namespace = RestrictedNamespace(
+    "namespace",
+    {"name": settings.namespace, "api_server": settings.api_server.as_args()},
+)
+pulumi.export("namespace", namespace.name)
+
+demos: dict[str, dict[str, pulumi.Output[str] | pulumi.Output[list[str]]]] = {}
+for key, instance in stack.demos.items():
+    demo = instance.component(
+        instance.name, instance.args, pulumi.ResourceOptions(depends_on=[namespace])
+    )
+    demos[key] = {
+        "kind": demo.kind,
+        "name": demo.name,
+        "namespace": demo.namespace,
+        "qosClass": demo.qos_class,
+        "commands": demo.commands,
+    }
+pulumi.export("demos", demos)

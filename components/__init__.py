@@ -1,0 +1,1 @@
+"""Sidecar patterns as Pulumi components, one file a pattern."""

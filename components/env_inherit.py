@@ -1,0 +1,140 @@
+"""Env inherit: a sidecar changes what a running app reads of its own pod.
+
+Shows the downward API as a volume: the sidecar sets its own pod's `version`
+label through the API, the kubelet writes the label into a file within seconds,
+and the app reads the file. Environment variables stay as they were at the
+start; only the volume changes.
+https://kubernetes.io/docs/concepts/workloads/pods/downward-api/
+
+Guarantees: only the sidecar has a token, it expires within the hour and is read
+again at each use; it can change nothing but that label of its own pod (see
+pod_labeler.py); an API server that is away is tried again and crashes nothing.
+Leaves out: labels that select pods. Changing those would orphan them.
+"""
+
+from typing import NotRequired
+
+import pulumi
+
+from .manifest import Object
+from .pod_labeler import PodLabeler, PodLabelerArgs
+from .workload import API_ACCESS, Pattern, PodTemplate, WorkloadArgs, script
+
+_LABEL = "version"
+_CREDENTIALS = "/var/run/secrets/kubernetes.io/serviceaccount"
+
+
+class EnvInheritArgs(WorkloadArgs):
+    """Arguments of EnvInherit."""
+
+    interval_seconds: NotRequired[int]
+    """Seconds between two new versions. Default 30."""
+
+    app_interval_seconds: NotRequired[int]
+    """Seconds between two times the app prints the version. Default 10."""
+
+    initial_version: NotRequired[str]
+    """The version before the first change, a label value. Default `1.0.0`."""
+
+    service_account: NotRequired[str]
+    """Name of the RBAC bundle's objects. Default `pod-labeler`."""
+
+    admission_policy: NotRequired[bool]
+    """Hold the sidecar to its own pod and its one label, whatever RBAC lets it
+    patch. Default true; false for those who may not create cluster-scoped objects."""
+
+
+def _field(path: str) -> Object:
+    return {"fieldRef": {"fieldPath": path}}
+
+
+def pod(args: EnvInheritArgs) -> PodTemplate:
+    """The pod of the pattern."""
+    return PodTemplate(
+        app={
+            "name": "main-app",
+            "image": "shell",
+            "command": script(
+                "print-version",
+                "main-app",
+                "/etc/podinfo/version",
+                args.get("app_interval_seconds", 10),
+            ),
+            "volumeMounts": [{"name": "podinfo", "mountPath": "/etc/podinfo", "readOnly": True}],
+        },
+        sidecars=[
+            {
+                "name": "version-updater",
+                "image": "curl",
+                "command": script(
+                    "label-pod",
+                    "version-updater",
+                    _LABEL,
+                    args.get("interval_seconds", 30),
+                    _CREDENTIALS,
+                ),
+                "env": [
+                    {"name": "POD_NAME", "valueFrom": _field("metadata.name")},
+                    {"name": "POD_NAMESPACE", "valueFrom": _field("metadata.namespace")},
+                ],
+                "volumeMounts": [
+                    {"name": "api-token", "mountPath": _CREDENTIALS, "readOnly": True}
+                ],
+            }
+        ],
+        volumes=[
+            {
+                "name": "podinfo",
+                "downwardAPI": {
+                    "items": [{"path": "version", **_field(f"metadata.labels['{_LABEL}']")}]
+                },
+            },
+            {
+                "name": "api-token",
+                "projected": {
+                    "sources": [
+                        {"serviceAccountToken": {"path": "token", "expirationSeconds": 3600}},
+                        {
+                            "configMap": {
+                                "name": "kube-root-ca.crt",
+                                "items": [{"key": "ca.crt", "path": "ca.crt"}],
+                            }
+                        },
+                    ]
+                },
+            },
+        ],
+        spec={"serviceAccountName": args.get("service_account", "pod-labeler")},
+        labels={**API_ACCESS, _LABEL: args.get("initial_version", "1.0.0")},
+    )
+
+
+class EnvInherit(Pattern):
+    """An app that reads its version from its pod's label, which a sidecar changes."""
+
+    def __init__(
+        self, name: str, args: EnvInheritArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("sidecar-powers:index:EnvInherit", name, {}, opts)
+        bundle: PodLabelerArgs = {
+            "namespace": args.get("namespace", "default"),
+            "name": args.get("service_account", "pod-labeler"),
+            "label": _LABEL,
+            "admission_policy": args.get("admission_policy", True),
+        }
+        if args.get("workload") == "pod":
+            bundle["pod_name"] = name
+        labeler = PodLabeler(f"{name}-labeler", bundle, opts=pulumi.ResourceOptions(parent=self))
+        self._deploy(
+            name,
+            "env-inherit",
+            pod(args),
+            args,
+            commands=[
+                "kubectl -n {namespace} logs {workload} -c main-app -f",
+                "kubectl -n {namespace} logs {workload} -c version-updater -f",
+                "kubectl -n {namespace} get pods -L version -l app.kubernetes.io/instance={name}",
+            ],
+            ignore_changes=[f"metadata.labels.{_LABEL}"],
+            depends_on=[labeler],
+        )

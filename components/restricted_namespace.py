@@ -1,0 +1,82 @@
+"""Restricted namespace: a place where only hardened, quiet pods run.
+
+Pod Security `restricted` is enforced, and no traffic goes in or out but to the
+API server, from pods that carry the label for it.
+https://kubernetes.io/docs/concepts/security/pod-security-admission/
+https://kubernetes.io/docs/concepts/services-networking/network-policies/
+"""
+
+from typing import NotRequired, TypedDict
+
+import pulumi
+
+from .manifest import Object, register
+from .workload import API_ACCESS
+
+
+class ApiServer(TypedDict):
+    """Where pods reach the API server. Network policies see the address behind
+    the service, which can't be known before there is a cluster.
+    """
+
+    cidr: NotRequired[str]
+    """Its addresses, e.g. `10.96.0.1/32`. Default: any."""
+
+    port: NotRequired[int]
+    """Its TCP port. Default: 443 and 6443."""
+
+
+class RestrictedNamespaceArgs(TypedDict):
+    """Arguments of RestrictedNamespace."""
+
+    name: NotRequired[str]
+    """Name of the Namespace. Default: the component's."""
+
+    api_server: NotRequired[ApiServer]
+    """Where the pods with API access may go."""
+
+
+class RestrictedNamespace(pulumi.ComponentResource):
+    """A namespace with Pod Security `restricted` and a default-deny network policy."""
+
+    name: pulumi.Output[str]
+    """Name of the Namespace."""
+
+    def __init__(
+        self, name: str, args: RestrictedNamespaceArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("sidecar-powers:index:RestrictedNamespace", name, {}, opts)
+        from pulumi_kubernetes.core.v1 import Namespace
+        from pulumi_kubernetes.networking.v1 import NetworkPolicy
+
+        api_server = args.get("api_server", {})
+        ports = [api_server["port"]] if "port" in api_server else [443, 6443]
+        egress: Object = {"ports": [{"protocol": "TCP", "port": port} for port in ports]}
+        if "cidr" in api_server:
+            egress["to"] = [{"ipBlock": {"cidr": api_server["cidr"]}}]
+
+        modes = ("enforce", "audit", "warn")
+        labels = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in modes}
+        namespace = register(
+            Namespace,
+            name,
+            {"metadata": {"name": args.get("name", name), "labels": labels}},
+            pulumi.ResourceOptions(parent=self),
+        )
+        self.name = namespace.metadata["name"]
+        inside = pulumi.ResourceOptions(parent=self, depends_on=[namespace])
+        default_deny: Object = {
+            "metadata": {"name": "default-deny", "namespace": self.name},
+            "spec": {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]},
+        }
+        register(NetworkPolicy, f"{name}-default-deny", default_deny, inside)
+        api_access = {
+            "metadata": {"name": "api-access", "namespace": self.name},
+            "spec": {
+                "podSelector": {"matchLabels": API_ACCESS},
+                "policyTypes": ["Egress"],
+                "egress": [egress],
+            },
+        }
+        register(NetworkPolicy, f"{name}-api-access", api_access, inside)
+        self.register_outputs({"name": self.name})

@@ -1,0 +1,325 @@
+"""Turns app, sidecars and volumes into a Deployment or a Pod.
+
+Every pattern goes through here, so that all of them are hardened alike:
+Pod Security `restricted`, a read-only root file system, no API token unless a
+container mounts one itself, requests and limits on every container.
+https://kubernetes.io/docs/concepts/security/pod-security-standards/
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, NotRequired, TypedDict
+
+import pulumi
+
+from .manifest import Object, register
+from .quantity import parse_quantity
+
+IMAGES = {
+    "nginx": "docker.io/library/nginx:1.28.0",
+    "shell": "docker.io/library/busybox:1.37.0",
+    "curl": "docker.io/curlimages/curl:8.14.1",
+}
+"""The image of each role; `shell` has sh, date, top and dd, the others sh and their namesake."""
+
+USER = 65532
+"""User and group of every container: any but root; signals need the same one on both sides."""
+
+API_ACCESS = {"sidecar-powers/api-access": "true"}
+"""The label of pods that a RestrictedNamespace lets through to the API server."""
+
+_LOW_PORTS = {"name": "net.ipv4.ip_unprivileged_port_start", "value": "0"}
+"""Lets any user listen below 1024; one of the sysctls that `restricted` allows."""
+
+_SCRIPTS = Path(__file__).with_name("scripts")
+_COMMON = (_SCRIPTS / "common.sh").read_text()
+
+
+class Resources(TypedDict):
+    """Requests and limits of one container.
+
+    https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/
+    """
+
+    requests: NotRequired[dict[str, str]]
+    """Quantity by resource name (`cpu`, `memory`, `ephemeral-storage`)."""
+
+    limits: NotRequired[dict[str, str]]
+    """Quantity by resource name."""
+
+
+class WorkloadArgs(TypedDict):
+    """What every pattern takes."""
+
+    namespace: NotRequired[str]
+    """Namespace of all objects. Default `default`."""
+
+    workload: NotRequired[str]
+    """`deployment` (default) or `pod`; any change of a Pod's spec replaces it."""
+
+    replicas: NotRequired[int]
+    """Pods of a Deployment. Default 1; an error with `pod`."""
+
+    sidecars: NotRequired[str]
+    """`native` (default: start before the app, stop after it) or `classic`.
+    https://kubernetes.io/docs/concepts/workloads/pods/sidecar-containers/"""
+
+    images: NotRequired[dict[str, str]]
+    """Image by role (`nginx`, `shell`, `curl`) or by container name, which wins."""
+
+    resources: NotRequired[dict[str, Resources]]
+    """Requests and limits by container name, laid over the pattern's own."""
+
+    default_resources: NotRequired[Resources]
+    """Requests and limits of containers for which the pattern has none of its own."""
+
+
+RESOURCES: Resources = {
+    "requests": {"cpu": "10m", "memory": "16Mi", "ephemeral-storage": "16Mi"},
+    "limits": {"cpu": "100m", "memory": "64Mi", "ephemeral-storage": "128Mi"},
+}
+"""What a container gets where neither its pattern nor an argument says otherwise."""
+
+
+@dataclass(frozen=True)
+class PodTemplate:
+    """A pattern's pod before it is hardened.
+
+    Containers are manifests whose `image` is a role and whose `resources` are
+    the pattern's own, if it has any.
+    """
+
+    app: Object
+    sidecars: Sequence[Object]
+    init: Sequence[Object] = ()
+    volumes: Sequence[Object] = ()
+    spec: Object = field(default_factory=dict[str, Any])
+    labels: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    @property
+    def containers(self) -> list[Object]:
+        return [*self.init, self.app, *self.sidecars]
+
+
+def script(name: str, container: str, *args: object) -> list[str]:
+    """The command that runs scripts/<name>.sh with these arguments in this container.
+
+    The container's name is the command's `$0`, so that others can find it.
+    """
+    # The script's own comment comes first: it is what a process list shows.
+    comment, _, body = (_SCRIPTS / f"{name}.sh").read_text().partition("\n\n")
+    text = f"{comment}\n\n{_COMMON}\n{body}"
+    return ["/bin/sh", "-c", text, container, *map(str, args)]
+
+
+def nginx(container: str, directory: str, port: int, mounts: Sequence[Object] = ()) -> Object:
+    """A container that serves a directory with nginx; it needs the volume `tmp` to write to."""
+    probe = {"httpGet": {"path": "/", "port": "http"}}
+    return {
+        "name": container,
+        "image": "nginx",
+        "command": script("serve", container, directory, port),
+        "ports": [{"name": "http", "containerPort": port}],
+        "readinessProbe": {**probe, "periodSeconds": 5},
+        "livenessProbe": {"tcpSocket": {"port": "http"}, "periodSeconds": 10},
+        "volumeMounts": [*mounts, {"name": "tmp", "mountPath": "/tmp"}],
+    }
+
+
+def empty_dir(name: str, size: str) -> Object:
+    """A volume as old as its pod; one that outgrows its size gets the pod evicted."""
+    return {"name": name, "emptyDir": {"sizeLimit": size}}
+
+
+def pod_spec(template: PodTemplate, args: WorkloadArgs) -> Object:
+    """The hardened pod spec. Raises ValueError for arguments that don't fit the pattern."""
+    images, resources = args.get("images", {}), args.get("resources", {})
+    names = [container["name"] for container in template.containers]
+    _check_names("resources", resources, names)
+    _check_names("images", images, [*names, *IMAGES])
+    choices = {**IMAGES, **images}
+    defaults = _merged(RESOURCES, args.get("default_resources", {}))
+
+    def hardened(container: Object) -> Object:
+        name = container["name"]
+        own = _merged(defaults, container.get("resources", {}))
+        return {
+            **container,
+            "image": choices.get(name, choices[container["image"]]),
+            "resources": _merged(own, resources.get(name, {})),
+            "terminationMessagePolicy": "FallbackToLogsOnError",
+            "securityContext": {
+                "allowPrivilegeEscalation": False,
+                "capabilities": {"drop": ["ALL"]},
+                "readOnlyRootFilesystem": True,
+            },
+        }
+
+    ports = [
+        port["containerPort"]
+        for container in template.containers
+        for port in container.get("ports", [])
+    ]
+    init = [hardened(container) for container in template.init]
+    sidecars = [hardened(container) for container in template.sidecars]
+    containers = [hardened(template.app)]
+    if _choice("sidecars", args.get("sidecars", "native"), ["native", "classic"]) == "native":
+        init += [{**sidecar, "restartPolicy": "Always"} for sidecar in sidecars]
+    else:
+        containers += sidecars
+    return {
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        **template.spec,
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": USER,
+            "runAsGroup": USER,
+            "fsGroup": USER,
+            "seccompProfile": {"type": "RuntimeDefault"},
+            **({"sysctls": [_LOW_PORTS]} if min(ports, default=1024) < 1024 else {}),
+        },
+        **({"initContainers": init} if init else {}),
+        "containers": containers,
+        **({"volumes": list(template.volumes)} if template.volumes else {}),
+    }
+
+
+def qos_class(spec: Object) -> str:
+    """The QoS class that the kubelet will give the pod.
+
+    https://kubernetes.io/docs/concepts/workloads/pods/pod-qos/
+    """
+    guaranteed, best_effort = True, True
+    for container in [*spec.get("initContainers", []), *spec["containers"]]:
+        resources = container.get("resources", {})
+        for resource in ("cpu", "memory"):
+            limit = resources.get("limits", {}).get(resource)
+            request = resources.get("requests", {}).get(resource, limit)
+            best_effort = best_effort and request is None
+            guaranteed = guaranteed and request is not None and _equal(request, limit)
+    return "BestEffort" if best_effort else "Guaranteed" if guaranteed else "Burstable"
+
+
+class Pattern(pulumi.ComponentResource):
+    """What the components of all patterns have in common.
+
+    Raises ValueError, before it registers anything, for arguments that don't fit.
+    """
+
+    kind: pulumi.Output[str]
+    """`Deployment` or `Pod`."""
+
+    name: pulumi.Output[str]
+    """Name of that object."""
+
+    namespace: pulumi.Output[str]
+    """Namespace of that object."""
+
+    qos_class: pulumi.Output[str]
+    """QoS class that its pods get: `Guaranteed`, `Burstable` or `BestEffort`."""
+
+    commands: pulumi.Output[list[str]]
+    """Commands for looking at it."""
+
+    def _deploy(
+        self,
+        name: str,
+        pattern: str,
+        template: PodTemplate,
+        args: WorkloadArgs,
+        *,
+        commands: Iterable[str],
+        ignore_changes: Sequence[str] = (),
+        depends_on: Sequence[pulumi.Resource] = (),
+    ) -> None:
+        """Register the pod as args say, then the outputs.
+
+        `commands` are for looking at it: `{workload}` stands for its kind and
+        name, `{name}` and `{namespace}` for what they say. `ignore_changes` are fields of a
+        Pod that something else edits.
+        """
+        workload = _choice("workload", args.get("workload", "deployment"), ["deployment", "pod"])
+        replicas = args.get("replicas", 1)
+        if workload == "pod" and replicas != 1:
+            raise ValueError(f"replicas: found {replicas}, a pod allows 1")
+        namespace = args.get("namespace", "default")
+        spec = pod_spec(template, args)
+        selector = {"app.kubernetes.io/name": pattern, "app.kubernetes.io/instance": name}
+        labels = {
+            **selector,
+            "app.kubernetes.io/part-of": "sidecar-powers",
+            "app.kubernetes.io/managed-by": "pulumi",
+        }
+        pod_labels = {**labels, **template.labels}
+        options = pulumi.ResourceOptions(parent=self, depends_on=list(depends_on))
+        if workload == "pod":
+            from pulumi_kubernetes.core.v1 import Pod
+
+            # Hardly a field of a running Pod can be changed, and its name is fixed.
+            replaced = pulumi.ResourceOptions(
+                replace_on_changes=["spec"],
+                delete_before_replace=True,
+                ignore_changes=list(ignore_changes),
+            )
+            manifest = {
+                "metadata": {"name": name, "namespace": namespace, "labels": pod_labels},
+                "spec": spec,
+            }
+            options = pulumi.ResourceOptions.merge(options, replaced)
+            resource = register(Pod, name, manifest, options)
+        else:
+            from pulumi_kubernetes.apps.v1 import Deployment
+
+            manifest = {
+                "metadata": {"name": name, "namespace": namespace, "labels": labels},
+                "spec": {
+                    "replicas": replicas,
+                    "revisionHistoryLimit": 2,
+                    "selector": {"matchLabels": selector},
+                    "strategy": {
+                        "type": "RollingUpdate",
+                        "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0},
+                    },
+                    "template": {"metadata": {"labels": pod_labels}, "spec": spec},
+                },
+            }
+            resource = register(Deployment, name, manifest, options)
+        words = {"workload": f"{workload}/{name}", "name": name, "namespace": namespace}
+        outputs = {
+            "kind": workload.capitalize(),
+            "name": resource.metadata["name"],
+            "namespace": resource.metadata["namespace"],
+            "qos_class": qos_class(spec),
+            "commands": [command.format_map(words) for command in commands],
+        }
+        for output, value in outputs.items():
+            setattr(self, output, pulumi.Output.from_input(value))
+        self.register_outputs(outputs)
+
+
+def _merged(base: Resources, over: Resources) -> Resources:
+    return {
+        "requests": {**base.get("requests", {}), **over.get("requests", {})},
+        "limits": {**base.get("limits", {}), **over.get("limits", {})},
+    }
+
+
+def _equal(left: str, right: str | None) -> bool:
+    return right is not None and parse_quantity(left) == parse_quantity(right)
+
+
+def _choice(path: str, found: str, allowed: Sequence[str]) -> str:
+    if found not in allowed:
+        raise ValueError(f"{path}: found {found!r}, allowed are {' and '.join(allowed)}")
+    return found
+
+
+def _check_names(path: str, found: Iterable[str], allowed: Sequence[str]) -> None:
+    for name in found:
+        if name not in allowed:
+            near = get_close_matches(name, allowed, n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise ValueError(f"{path}.{name}: allowed are {', '.join(allowed)}{hint}")

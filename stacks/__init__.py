@@ -1,0 +1,1 @@
+"""Stack files and the typed model that reads them."""

@@ -1,0 +1,176 @@
+"""What holds for every pattern, in each form."""
+
+import re
+from typing import Any
+
+import pytest
+
+from components.workload import qos_class
+from tests.unit.patterns import PATTERNS
+from tests.unit.recorder import Object, containers, outputs, pod_of, registered
+
+FORMS = [
+    {"workload": workload, "sidecars": sidecars}
+    for workload in ("deployment", "pod")
+    for sidecars in ("native", "classic")
+]
+every_pattern = pytest.mark.parametrize("pattern", PATTERNS)
+every_form = pytest.mark.parametrize("form", FORMS, ids=lambda form: "-".join(form.values()))
+
+
+def workload(pattern: str, args: Any) -> Object:
+    objects = registered(lambda: PATTERNS[pattern](f"{pattern}-demo", args))
+    return objects.of("Deployment", "Pod")[0]
+
+
+@every_pattern
+def test_empty_args_give_a_deployment_with_native_sidecars(pattern: str) -> None:
+    deployment = workload(pattern, {})
+    pod = pod_of(deployment)
+    assert deployment["kind"] == "Deployment"
+    assert deployment["metadata"]["name"] == f"{pattern}-demo"
+    assert deployment["metadata"]["namespace"] == "default"
+    assert [item["name"] for item in pod["spec"]["containers"]] == ["main-app"]
+    assert "Always" in [item.get("restartPolicy") for item in pod["spec"]["initContainers"]]
+
+
+@every_pattern
+@every_form
+def test_every_container_is_hardened(pattern: str, form: Object) -> None:
+    pod = pod_of(workload(pattern, form))
+    spec = pod["spec"]
+    assert spec["automountServiceAccountToken"] is False
+    assert spec["securityContext"]["runAsNonRoot"] is True
+    assert spec["securityContext"]["runAsUser"] >= 10000
+    assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert not {"hostNetwork", "hostPID", "hostIPC"} & spec.keys()
+    for container in containers(pod).values():
+        assert container["securityContext"] == {
+            "allowPrivilegeEscalation": False,
+            "capabilities": {"drop": ["ALL"]},
+            "readOnlyRootFilesystem": True,
+        }
+        assert container["terminationMessagePolicy"] == "FallbackToLogsOnError"
+        for part in ("requests", "limits"):
+            assert container["resources"][part].keys() == {"cpu", "memory", "ephemeral-storage"}
+
+
+@every_pattern
+@every_form
+def test_every_volume_is_bounded_or_read_only(pattern: str, form: Object) -> None:
+    for volume in pod_of(workload(pattern, form))["spec"].get("volumes", []):
+        assert volume.keys() & {"projected", "downwardAPI"} or volume["emptyDir"]["sizeLimit"]
+
+
+@every_pattern
+def test_default_images_have_a_tag_that_stays(pattern: str) -> None:
+    for container in containers(pod_of(workload(pattern, {}))).values():
+        assert re.fullmatch(r"docker\.io/.+:\d+\.\d+\.\d+", container["image"])
+
+
+@every_pattern
+def test_native_sidecars_start_after_init_containers_and_restart(pattern: str) -> None:
+    native = pod_of(workload(pattern, {}))["spec"]
+    policies = [item.get("restartPolicy") for item in native["initContainers"]]
+    assert policies == sorted(policies, key=lambda policy: policy == "Always")
+
+
+@every_pattern
+def test_classic_sidecars_stand_beside_the_app(pattern: str) -> None:
+    native = pod_of(workload(pattern, {"sidecars": "native"}))
+    classic = pod_of(workload(pattern, {"sidecars": "classic"}))
+    assert classic["spec"]["containers"][0]["name"] == "main-app"
+    assert len(classic["spec"]["containers"]) > 1
+    assert not any("restartPolicy" in item for item in containers(classic).values())
+    assert containers(native).keys() == containers(classic).keys()
+
+
+@every_pattern
+@every_form
+def test_labels_are_the_recommended_ones_and_select_the_pods(pattern: str, form: Object) -> None:
+    found = workload(pattern, form)
+    labels = pod_of(found)["metadata"]["labels"]
+    assert labels["app.kubernetes.io/name"] == pattern
+    assert labels["app.kubernetes.io/instance"] == f"{pattern}-demo"
+    if found["kind"] == "Deployment":
+        selected = found["spec"]["selector"]["matchLabels"]
+        assert selected.items() <= labels.items()
+        assert "version" not in selected
+
+
+@every_pattern
+def test_outputs_name_the_object_and_how_to_look_at_it(pattern: str) -> None:
+    values: Object = {}
+    names = ["kind", "name", "namespace", "qos_class", "commands"]
+
+    def program() -> None:
+        component = PATTERNS[pattern](f"{pattern}-demo", {"workload": "pod", "namespace": "here"})
+        values.update(all=outputs(component, names))
+
+    registered(program)
+    found = values["all"]
+    commands = found.pop("commands")
+    assert found == {
+        "kind": "Pod",
+        "name": f"{pattern}-demo",
+        "namespace": "here",
+        "qos_class": "Burstable",
+    }
+    assert commands[0].startswith("kubectl -n here ")
+    assert f"pod/{pattern}-demo" in commands[0]
+
+
+def test_a_container_name_wins_over_a_role() -> None:
+    images = {"shell": "example.org/shell:1", "signal-sender": "example.org/sender:1"}
+    found = containers(pod_of(workload("signal", {"images": images})))
+    assert found["main-app"]["image"] == "example.org/shell:1"
+    assert found["signal-sender"]["image"] == "example.org/sender:1"
+
+
+def test_resources_of_the_pattern_stand_between_default_and_argument() -> None:
+    args = {
+        "default_resources": {"limits": {"cpu": "1", "memory": "1Gi"}},
+        "resources": {"load-generator": {"limits": {"cpu": "300m"}}},
+    }
+    found = containers(pod_of(workload("resource", args)))["load-generator"]["resources"]["limits"]
+    assert found["cpu"] == "300m"
+    assert found["memory"] == "64Mi"
+    del args["resources"]
+    plain = containers(pod_of(workload("signal", args)))["main-app"]["resources"]["limits"]
+    assert plain["cpu"] == "1"
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        ({"workload": "job"}, "workload: found 'job', allowed are deployment and pod"),
+        ({"sidecars": "old"}, "sidecars: found 'old', allowed are native and classic"),
+        ({"workload": "pod", "replicas": 2}, "replicas: found 2, a pod allows 1"),
+        ({"images": {"shel": "a:1"}}, "images.shel: .* did you mean shell?"),
+        ({"resources": {"main": {}}}, "resources.main: allowed are main-app, signal-sender"),
+    ],
+)
+def test_arguments_that_do_not_fit_are_refused_before_anything_is_registered(
+    args: Object, message: str
+) -> None:
+    def program() -> None:
+        with pytest.raises(ValueError, match=message):
+            PATTERNS["signal"]("signal-demo", args)
+
+    assert registered(program) == []
+
+
+QOS: list[tuple[list[Object], str]] = [
+    ([{}], "BestEffort"),
+    ([{"requests": {"cpu": "1"}}], "Burstable"),
+    ([{"limits": {"cpu": "1", "memory": "1Gi"}}], "Guaranteed"),
+    ([{"limits": {"cpu": "1", "memory": "1Gi"}, "requests": {"cpu": "1000m"}}], "Guaranteed"),
+    ([{"limits": {"cpu": "1", "memory": "1Gi"}, "requests": {"cpu": "1m"}}], "Burstable"),
+    ([{"limits": {"cpu": "1", "memory": "1Gi"}}, {}], "Burstable"),
+    ([{"limits": {"ephemeral-storage": "1Gi"}}], "BestEffort"),
+]
+
+
+@pytest.mark.parametrize(("resources", "expected"), QOS)
+def test_qos_class_is_the_one_of_the_kubelet(resources: list[Object], expected: str) -> None:
+    assert qos_class({"containers": [{"resources": item} for item in resources]}) == expected

@@ -1,0 +1,125 @@
+"""The command line behind the Makefile: python -m tools COMMAND --help."""
+
+import os
+import shlex
+import sys
+from typing import Annotated
+
+import typer
+
+from tools import engine
+from tools.errors import CommandError
+from tools.target import Target, target
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
+Stack = Annotated[str, typer.Option(help="Which stacks/Pulumi.<stack>.yaml.")]
+Context = Annotated[str, typer.Option(help="Kubeconfig context, where the stack names none.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Don't ask.")]
+
+
+def _say(line: str) -> None:
+    typer.echo(line, err=True)
+
+
+def _aim(stack: str, context: str) -> Target:
+    """Make a stack's cluster the one that `pulumi` goes to, and say which it is."""
+    engine.stack_file(stack)
+    aim = target(stack, context)
+    os.environ["KUBECONFIG"] = aim.kubeconfig
+    _say(f"Stack {stack} goes to context {aim.context}, cluster {aim.cluster}.")
+    if engine.uses_standin(stack):
+        _say(
+            "The published Kubernetes plugin can't be had here: a stand-in in tools/provider"
+            " serves this stack."
+        )
+    return aim
+
+
+def _ask(question: str, yes: bool) -> None:
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise CommandError(f"{question} There is nobody to answer: say YES=1.")
+    if not typer.confirm(question):
+        raise CommandError("Nothing was sent.")
+
+
+@app.command()
+def up(stack: Stack = engine.LOCAL, context: Context = "", yes: Yes = False) -> None:
+    """Deploy a stack, wait until all of it is ready, show what runs."""
+    from tools.show import show
+
+    options = ["--yes", "--skip-preview"]
+    if stack == engine.LOCAL:
+        from tools import cluster, images
+
+        images.ensure(_say)
+        if cluster.up(_say):
+            # What the last cluster ran is gone: the engine should see that first.
+            options.append("--refresh")
+    aim = _aim(stack, context)
+    if stack != engine.LOCAL:
+        _ask("Deploy there?", yes)
+        options = ["--yes"] if yes else []
+    engine.initialise(stack)
+    engine.pulumi(stack, "up", *options)
+    if not show(stack, aim):
+        raise CommandError("Not every demo is ready.")
+
+
+@app.command()
+def preview(stack: Stack = engine.LOCAL, context: Context = "") -> None:
+    """Show what `up` would change."""
+    _aim(stack, context)
+    engine.initialise(stack)
+    engine.pulumi(stack, "preview", "--diff")
+
+
+@app.command()
+def down(stack: Stack = engine.LOCAL, context: Context = "", yes: Yes = False) -> None:
+    """Remove what a stack deployed."""
+    if not engine.exists(stack):
+        _say(f"Stack {stack} is not deployed.")
+        return
+    _aim(stack, context)
+    if stack != engine.LOCAL:
+        _ask("Remove the stack there?", yes)
+    skip = yes or stack == engine.LOCAL
+    engine.pulumi(stack, "destroy", *(["--yes", "--skip-preview"] if skip else []))
+
+
+@app.command()
+def cluster_down() -> None:
+    """Stop the local cluster and remove all of it."""
+    from tools import cluster
+
+    cluster.down(_say)
+
+
+@app.command()
+def cluster_status() -> None:
+    """Show the parts of the local cluster; exit code 1 if one doesn't run."""
+    from tools import cluster
+
+    parts = cluster.status()
+    for name, state, detail in parts:
+        typer.echo(f"{name:26}{state:10}{detail}")
+
+
+@app.command()
+def env(stack: Stack = engine.LOCAL) -> None:
+    """Print the settings for plain `pulumi` and `kubectl`: eval "$(make -s env)"."""
+    for name, value in engine.environment(stack).items():
+        typer.echo(f"export {name}={shlex.quote(value)}")
+
+
+def main() -> None:
+    """Run a command; what goes wrong is one message on standard error."""
+    try:
+        app()
+    except CommandError as error:
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    main()

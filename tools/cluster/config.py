@@ -1,0 +1,342 @@
+"""What each part of the cluster is told: its command line and its configuration file."""
+
+import base64
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ..images import PAUSE
+from ..paths import BIN, CONTEXT
+from .node import Part
+
+NODE = "sidecar-powers"
+"""The name of the only node."""
+
+NODE_IP = "10.244.0.1"
+"""The node's address, and the pods' gateway. The kubelet refuses a loopback address."""
+
+PODS = "10.244.0.0/24"
+SERVICES = "10.96.0.0/16"
+FIRST_SERVICE = "10.96.0.1"
+"""The address of the API server for pods, the first of SERVICES."""
+
+HOST_IP = "169.254.244.1"
+API_IP = "169.254.244.2"
+"""The two ends of the link between the machine and the node."""
+
+API = f"https://{API_IP}:6443"
+"""The API server, from the machine."""
+
+DISK = Path("/run/node")
+"""Where the node mounts its own file system. Short, since socket paths end after 107 bytes."""
+
+SOCKET = "/run/containerd/containerd.sock"
+"""Of containerd, inside the node."""
+
+PARTS = (
+    "etcd",
+    "containerd",
+    "kube-apiserver",
+    "kube-controller-manager",
+    "kube-scheduler",
+    "kubelet",
+    "kube-proxy",
+)
+
+TUNABLES = [
+    "kernel/keys/root_maxbytes",
+    "kernel/keys/root_maxkeys",
+    "kernel/panic",
+    "kernel/panic_on_oops",
+    "vm/overcommit_memory",
+    "vm/panic_on_oom",
+]
+"""What the kubelet would set for the whole machine, a restart after a kernel fault included.
+https://kubernetes.io/docs/reference/config-api/kubelet-config.v1beta1/ (protectKernelDefaults)
+"""
+
+CGROUP = "/sidecar-powers"
+"""The cgroup of everything in the node."""
+
+
+def mounts(disk: Path) -> list[list[str]]:
+    """What the node mounts, as arguments of mount(8), in order; `disk` is an image file."""
+
+    def temporary(folder: str) -> list[str]:
+        return ["-t", "tmpfs", "-o", "mode=755", "node", folder]
+
+    return [
+        ["-t", "proc", "proc", "/proc"],
+        # Sockets, locks and network namespaces live here, by default and by name.
+        temporary("/run"),
+        # The kubelet links container logs in one of these, network plugins keep results in
+        # the other; neither takes another place.
+        temporary("/var/log"),
+        temporary("/var/lib/cni"),
+        # A disk of its own: the kubelet wants to know its device, and how full it is.
+        ["-o", "loop,noatime,discard", str(disk), str(DISK)],
+    ]
+
+
+def parts(folder: Path, pki: Path) -> dict[str, Part]:
+    """Write the configuration files into `folder` and return what to run, in starting order."""
+    for client in ("kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy"):
+        config = kubeconfig(pki, client, f"https://{NODE_IP}:6443")
+        _write(folder / f"{client}.kubeconfig", config)
+    _write(folder / "kube-scheduler.yaml", _scheduler(folder))
+    _write(folder / "kubelet.yaml", _kubelet(pki))
+    _write(folder / "kube-proxy.yaml", _proxy(folder))
+    network = folder / "cni"
+    network.mkdir(exist_ok=True)
+    (network / "10-pods.conflist").write_text(json.dumps(_network(), indent=2))
+    (folder / "containerd.toml").write_text(_containerd(network))
+    return {
+        "etcd": {
+            "command": _command(
+                "etcd",
+                {
+                    "data-dir": DISK / "etcd",
+                    "listen-client-urls": "http://127.0.0.1:2379",
+                    "advertise-client-urls": "http://127.0.0.1:2379",
+                    "listen-peer-urls": "http://127.0.0.1:2380",
+                    # A crash of a part loses nothing without it, only one of the machine could.
+                    "unsafe-no-fsync": "true",
+                    # The only member need not wait a second for others before it leads.
+                    "heartbeat-interval": "20",
+                    "election-timeout": "100",
+                },
+            ),
+            "after": [],
+            "ready": "http://127.0.0.1:2379/health",
+        },
+        "containerd": {
+            "command": _command("containerd", {"config": folder / "containerd.toml"}),
+            "after": [],
+            "ready": SOCKET,
+        },
+        "kube-apiserver": {
+            "command": _command(BIN / "kube-apiserver", _api_server(pki)),
+            "after": ["etcd"],
+            "ready": "https://127.0.0.1:6443/readyz",
+        },
+        "kube-controller-manager": {
+            "command": _command(BIN / "kube-controller-manager", _controllers(folder, pki)),
+            "after": ["kube-apiserver"],
+            "ready": "https://127.0.0.1:10257/healthz",
+        },
+        "kube-scheduler": {
+            "command": _command(
+                BIN / "kube-scheduler",
+                {"config": folder / "kube-scheduler.yaml", "bind-address": "127.0.0.1"},
+            ),
+            "after": ["kube-apiserver"],
+            "ready": "https://127.0.0.1:10259/healthz",
+        },
+        "kubelet": {
+            "command": _command(
+                BIN / "kubelet",
+                {
+                    "config": folder / "kubelet.yaml",
+                    "kubeconfig": folder / "kubelet.kubeconfig",
+                    "root-dir": DISK / "kubelet",
+                    "cert-dir": DISK / "kubelet/pki",
+                    "hostname-override": NODE,
+                    "node-ip": NODE_IP,
+                },
+            ),
+            "after": ["containerd", "kube-apiserver"],
+            "ready": "http://127.0.0.1:10248/healthz",
+        },
+        "kube-proxy": {
+            "command": _command(BIN / "kube-proxy", {"config": folder / "kube-proxy.yaml"}),
+            "after": ["kubelet"],
+            "ready": "http://127.0.0.1:10256/livez",
+        },
+    }
+
+
+def kubeconfig(pki: Path, client: str, server: str) -> dict[str, Any]:
+    """The kubeconfig of a client, complete in itself.
+
+    https://kubernetes.io/docs/concepts/configuration/organize-cluster-access-kubeconfig/
+    """
+
+    def data(file: str) -> str:
+        return base64.b64encode((pki / file).read_bytes()).decode()
+
+    user = {
+        "client-certificate-data": data(f"{client}.crt"),
+        "client-key-data": data(f"{client}.key"),
+    }
+    cluster = {"server": server, "certificate-authority-data": data("ca.crt")}
+    return {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": CONTEXT, "cluster": cluster}],
+        "users": [{"name": client, "user": user}],
+        "contexts": [{"name": CONTEXT, "context": {"cluster": CONTEXT, "user": client}}],
+        "current-context": CONTEXT,
+    }
+
+
+def _api_server(pki: Path) -> dict[str, object]:
+    """https://kubernetes.io/docs/reference/command-line-tools-reference/kube-apiserver/"""
+    return {
+        "etcd-servers": "http://127.0.0.1:2379",
+        "secure-port": 6443,
+        "advertise-address": NODE_IP,
+        "service-cluster-ip-range": SERVICES,
+        "authorization-mode": "Node,RBAC",
+        "enable-admission-plugins": "NodeRestriction",
+        # Pod Security decides about privileged pods, as on any current cluster.
+        "allow-privileged": "true",
+        "client-ca-file": pki / "ca.crt",
+        "tls-cert-file": pki / "apiserver.crt",
+        "tls-private-key-file": pki / "apiserver.key",
+        "kubelet-certificate-authority": pki / "ca.crt",
+        "kubelet-client-certificate": pki / "apiserver-kubelet-client.crt",
+        "kubelet-client-key": pki / "apiserver-kubelet-client.key",
+        "kubelet-preferred-address-types": "InternalIP",
+        "service-account-issuer": "https://kubernetes.default.svc.cluster.local",
+        "service-account-key-file": pki / "sa.pub",
+        "service-account-signing-key-file": pki / "sa.key",
+    }
+
+
+def _controllers(folder: Path, pki: Path) -> dict[str, object]:
+    """https://kubernetes.io/docs/reference/command-line-tools-reference/kube-controller-manager/"""
+    return {
+        "kubeconfig": folder / "kube-controller-manager.kubeconfig",
+        "bind-address": "127.0.0.1",
+        "use-service-account-credentials": "true",
+        "service-account-private-key-file": pki / "sa.key",
+        "root-ca-file": pki / "ca.crt",
+        "cluster-signing-cert-file": pki / "ca.crt",
+        "cluster-signing-key-file": pki / "ca.key",
+        # There is no second one to wait for.
+        "leader-elect": "false",
+        # At the default of 20 a second, its first requests alone take 4 s.
+        "kube-api-qps": 200,
+        "kube-api-burst": 400,
+        # How long a node that is ready may keep the taint that it is not; 5 s by default.
+        "node-monitor-period": "500ms",
+    }
+
+
+def _scheduler(folder: Path) -> dict[str, Any]:
+    """https://kubernetes.io/docs/reference/config-api/kube-scheduler-config.v1/"""
+    return {
+        "apiVersion": "kubescheduler.config.k8s.io/v1",
+        "kind": "KubeSchedulerConfiguration",
+        "clientConnection": {"kubeconfig": str(folder / "kube-scheduler.kubeconfig")},
+        "leaderElection": {"leaderElect": False},
+    }
+
+
+def _kubelet(pki: Path) -> dict[str, Any]:
+    """https://kubernetes.io/docs/reference/config-api/kubelet-config.v1beta1/"""
+    return {
+        "apiVersion": "kubelet.config.k8s.io/v1beta1",
+        "kind": "KubeletConfiguration",
+        "authentication": {
+            "anonymous": {"enabled": False},
+            "webhook": {"enabled": True},
+            "x509": {"clientCAFile": str(pki / "ca.crt")},
+        },
+        "authorization": {"mode": "Webhook"},
+        "tlsCertFile": str(pki / "kubelet-server.crt"),
+        "tlsPrivateKeyFile": str(pki / "kubelet-server.key"),
+        "address": NODE_IP,
+        "containerRuntimeEndpoint": f"unix://{SOCKET}",
+        # runc makes the cgroups itself: there may be no systemd, and version 1 still counts.
+        "cgroupDriver": "cgroupfs",
+        "cgroupRoot": CGROUP,
+        "failCgroupV1": False,
+        "failSwapOn": False,
+        "enforceNodeAllocatable": [],
+        "oomScoreAdj": 0,
+        "localStorageCapacityIsolation": True,
+        "podLogsDir": str(DISK / "logs"),
+        "containerLogMaxSize": "10Mi",
+        "containerLogMaxFiles": 3,
+        "volumePluginDir": str(DISK / "volume-plugins"),
+        # Images come from no registry, so one that was removed would be missed.
+        "imageGCHighThresholdPercent": 100,
+        # No name server answers in here: names should fail at once.
+        "resolvConf": "",
+    }
+
+
+def _proxy(folder: Path) -> dict[str, Any]:
+    """https://kubernetes.io/docs/reference/config-api/kube-proxy-config.v1alpha1/"""
+    return {
+        "apiVersion": "kubeproxy.config.k8s.io/v1alpha1",
+        "kind": "KubeProxyConfiguration",
+        "clientConnection": {"kubeconfig": str(folder / "kube-proxy.kubeconfig")},
+        "hostnameOverride": NODE,
+        "mode": "iptables",
+        "clusterCIDR": PODS,
+        "healthzBindAddress": "127.0.0.1:10256",
+        "metricsBindAddress": "127.0.0.1:10249",
+        "oomScoreAdj": 0,
+        # The size of the table is the machine's, and not to be set from a namespace.
+        "conntrack": {"maxPerCore": 0},
+    }
+
+
+def _network() -> dict[str, Any]:
+    """Pods on links of their own to the node, so that all traffic between them is routed.
+
+    With a bridge, a service in front of its own client's neighbour would need br_netfilter.
+    https://www.cni.dev/plugins/current/main/ptp/
+    """
+    addresses = {
+        "type": "host-local",
+        "dataDir": "/run/cni",
+        "ranges": [[{"subnet": PODS}]],
+        "routes": [{"dst": "0.0.0.0/0"}],
+    }
+    plugin = {"type": "ptp", "ipMasq": False, "ipam": addresses}
+    return {"cniVersion": "0.4.0", "name": "pods", "plugins": [plugin]}
+
+
+def _containerd(network: Path) -> str:
+    """https://github.com/containerd/containerd/blob/release/1.6/docs/cri/config.md"""
+    return f"""\
+version = 2
+root = "{DISK}/containerd"
+state = "/run/containerd"
+disabled_plugins = ["io.containerd.internal.v1.opt"]
+
+[grpc]
+address = "{SOCKET}"
+
+[plugins."io.containerd.grpc.v1.cri"]
+sandbox_image = "{PAUSE}"
+# Lowering a score takes a capability that the machine's root may not have.
+restrict_oom_score_adj = true
+# A profile would be loaded into the machine's kernel, and stay.
+disable_apparmor = true
+
+[plugins."io.containerd.grpc.v1.cri".cni]
+bin_dir = "/usr/lib/cni"
+conf_dir = "{network}"
+
+[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
+runtime_type = "io.containerd.runc.v2"
+
+[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
+SystemdCgroup = false
+"""
+
+
+def _command(program: str | Path, flags: Mapping[str, object]) -> list[str]:
+    return [str(program), *(f"--{name}={value}" for name, value in flags.items())]
+
+
+def _write(path: Path, config: Mapping[str, Any]) -> None:
+    path.touch(mode=0o600)
+    path.write_text(yaml.safe_dump(dict(config), sort_keys=False))

@@ -1,0 +1,148 @@
+"""Runs plain `pulumi` commands in the right surroundings.
+
+The settings are those that `make env` prints: what the commands here do, a
+person can type.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tools import paths, toolchain
+from tools.errors import CommandError
+
+LOCAL = "local"
+"""The stack that goes to the local cluster, and nowhere else."""
+
+STANDIN = paths.ROOT / "tools" / "provider"
+_PLUGIN = "pulumi-resource-kubernetes"
+_DAY = 24 * 3600
+
+
+def stack_file(stack: str) -> Path:
+    """The file of a stack. Raises CommandError if there is none."""
+    folder = paths.ROOT / "stacks"
+    file = folder / f"Pulumi.{stack}.yaml"
+    if not file.exists():
+        names = sorted(path.name.split(".")[1] for path in folder.glob("Pulumi.*.yaml"))
+        raise CommandError(f"STACK: found {stack!r}, allowed is {', '.join(names)}")
+    return file
+
+
+def stack_config(stack: str) -> dict[str, Any]:
+    """What a stack's file configures, by full key (`kubernetes:context`)."""
+    content: dict[str, Any] = yaml.safe_load(stack_file(stack).read_text()) or {}
+    return content.get("config") or {}
+
+
+def environment(stack: str) -> dict[str, str]:
+    """The variables that `pulumi` and `kubectl` need for a stack, those that are set kept."""
+    variables = {"PATH": toolchain.path()}
+    if stack == LOCAL:
+        variables["KUBECONFIG"] = str(paths.KUBECONFIG)
+        if not _published_plugin():
+            variables["PATH"] = f"{STANDIN}{os.pathsep}{variables['PATH']}"
+    if "PULUMI_BACKEND_URL" not in os.environ and not _logged_in():
+        state = paths.LOCAL / "state"
+        state.mkdir(parents=True, exist_ok=True)
+        variables["PULUMI_BACKEND_URL"] = f"file://{state}"
+        if not any(name in os.environ for name in _PASSPHRASES):
+            # No secret of anybody's stands in these files; the CLI wants one all the same.
+            variables["PULUMI_CONFIG_PASSPHRASE"] = ""
+    if "PULUMI_SKIP_UPDATE_CHECK" not in os.environ:
+        variables["PULUMI_SKIP_UPDATE_CHECK"] = "true"
+    return variables
+
+
+_PASSPHRASES = ("PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE")
+
+
+def _home() -> Path:
+    return Path(os.environ.get("PULUMI_HOME") or Path.home() / ".pulumi")
+
+
+def _logged_in() -> bool:
+    """Whether the person has logged in to a backend."""
+    try:
+        return bool(json.loads((_home() / "credentials.json").read_text()).get("current"))
+    except (OSError, ValueError):
+        return False
+
+
+def _published_plugin() -> bool:
+    """Whether the published Kubernetes plugin is installed, or could be just now."""
+    others = os.pathsep.join(
+        folder for folder in os.environ.get("PATH", "").split(os.pathsep) if folder != str(STANDIN)
+    )
+    version = _required_version()
+    installed = _home() / "plugins" / f"resource-kubernetes-v{version}" / _PLUGIN
+    if installed.exists() or shutil.which(_PLUGIN, path=others):
+        return True
+    refused = paths.CACHE / f"no-plugin-{version}"
+    if refused.exists() and time.time() - refused.stat().st_mtime < _DAY:
+        return False
+    command = ["pulumi", "plugin", "install", "resource", "kubernetes", version]
+    done = subprocess.run(
+        command, env={**os.environ, "PATH": toolchain.path()}, capture_output=True, check=False
+    )
+    if done.returncode != 0:
+        refused.parent.mkdir(parents=True, exist_ok=True)
+        refused.touch()
+    return done.returncode == 0
+
+
+def _required_version() -> str:
+    from importlib.metadata import version
+
+    return version("pulumi-kubernetes")
+
+
+def uses_standin(stack: str) -> bool:
+    """Whether a stack is deployed through the stand-in for the published plugin."""
+    return environment(stack)["PATH"].startswith(str(STANDIN))
+
+
+def pulumi(stack: str, *words: str, quiet: bool = False) -> str:
+    """Run a `pulumi` command on a stack, its output shown, or returned if quiet.
+
+    Raises CommandError where it fails; what it printed says why.
+    """
+    command = ["pulumi", *words, "--stack", stack]
+    done = subprocess.run(
+        command,
+        cwd=paths.ROOT,
+        env={**os.environ, **environment(stack)},
+        text=True,
+        check=False,
+        stdout=subprocess.PIPE if quiet else None,
+        stderr=subprocess.PIPE if quiet else None,
+    )
+    if done.returncode != 0:
+        said = f":\n{done.stderr.strip()}" if quiet else ""
+        raise CommandError(f"`{' '.join(command)}` ended with exit code {done.returncode}{said}")
+    return done.stdout or ""
+
+
+def exists(stack: str) -> bool:
+    """Whether the backend has the stack."""
+    env = {**os.environ, **environment(stack)}
+    command = ["pulumi", "stack", "ls", "--json"]
+    done = subprocess.run(
+        command, cwd=paths.ROOT, env=env, capture_output=True, text=True, check=False
+    )
+    if done.returncode != 0:
+        raise CommandError(f"`{' '.join(command)}` failed:\n{done.stderr.strip()}")
+    return any(item["name"].split("/")[-1] == stack for item in json.loads(done.stdout or "[]"))
+
+
+def initialise(stack: str) -> None:
+    """Create the stack in the backend unless it is there; the current selection stays."""
+    stack_file(stack)
+    if not exists(stack):
+        pulumi(stack, "stack", "init", "--no-select", quiet=True)

@@ -1,0 +1,55 @@
+"""Pulumi's language host for Python, for a CLI that was built from source.
+
+Made of the SDK's own server, which the Automation API uses for inline programs:
+here the program is the directory that the engine names. The official CLI ships
+the full host, which sets up virtual environments too.
+"""
+
+import runpy
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import Any, cast
+
+import grpc
+from pulumi.automation._server import LanguageServer
+from pulumi.runtime.proto import language_pb2_grpc
+
+
+class _Host(LanguageServer):
+    def __init__(self) -> None:
+        super().__init__(lambda: None)
+
+    def Run(self, request: Any, context: Any) -> Any:
+        directory = request.info.program_directory or request.pwd
+
+        def program() -> None:
+            runpy.run_path(directory, run_name="__main__")
+
+        self.program = program
+        return cast(Any, super()).Run(request, context)
+
+
+def main() -> None:
+    """Serve at a port of our own, which the engine reads from standard output."""
+    # Plan files and large stacks outgrow gRPC's default of 4 MB; Pulumi's own limit.
+    limit = 400 * 1024 * 1024
+    server = grpc.server(
+        ThreadPoolExecutor(max_workers=4),
+        options=[
+            ("grpc.max_receive_message_length", limit),
+            ("grpc.max_send_message_length", limit),
+        ],
+    )
+    language_pb2_grpc.add_LanguageRuntimeServicer_to_server(_Host(), server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    sys.stdout.write(f"{port}\n")
+    sys.stdout.flush()
+    # The engine ends its plugins with an interrupt.
+    with suppress(KeyboardInterrupt):
+        server.wait_for_termination()
+
+
+if __name__ == "__main__":
+    main()

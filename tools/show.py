@@ -1,0 +1,46 @@
+"""A table of what a stack runs."""
+
+import json
+from typing import Any, cast
+
+from rich.console import Console
+from rich.table import Table
+
+from tools import engine
+from tools.target import Target
+
+
+def show(stack: str, target: Target) -> bool:
+    """Print the demos of a stack and how to look at them; True if all are ready."""
+    from kubernetes import client, config
+
+    demos: dict[str, dict[str, Any]] = json.loads(
+        engine.pulumi(stack, "stack", "output", "--json", quiet=True)
+    ).get("demos", {})
+    connection = cast(Any, config).new_client_from_config(target.kubeconfig, context=target.context)
+    api = cast(Any, client).CoreV1Api(connection)
+    table = Table("demo", "kind", "ready", "restarts", "QoS", "how to look at it", box=None)
+    all_ready = True
+    for key, demo in demos.items():
+        selector = f"app.kubernetes.io/instance={demo['name']}"
+        found = api.list_namespaced_pod(demo["namespace"], label_selector=selector).items
+        pods = [pod for pod in found if not pod.metadata.deletion_timestamp]
+        ready = sum(map(_ready, pods))
+        restarts = sum(map(_restarts, pods))
+        all_ready = all_ready and bool(pods) and ready == len(pods)
+        counts = f"{ready}/{len(pods)}", str(restarts)
+        commands = "\n".join(demo["commands"])
+        table.add_row(key, demo["kind"], *counts, demo["qosClass"], commands)
+    Console(soft_wrap=True).print(table)
+    return all_ready
+
+
+def _ready(pod: Any) -> bool:
+    conditions: list[Any] = pod.status.conditions or []
+    return any(item.type == "Ready" and item.status == "True" for item in conditions)
+
+
+def _restarts(pod: Any) -> int:
+    app: list[Any] = pod.status.container_statuses or []
+    init: list[Any] = pod.status.init_container_statuses or []
+    return sum(container.restart_count for container in [*app, *init])

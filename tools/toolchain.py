@@ -1,0 +1,273 @@
+"""Installs what the other commands need, side by side, and nothing twice.
+
+    python3 tools/toolchain.py test    # the virtual environment, and what tests of scripts run
+    python3 tools/toolchain.py engine  # and the Pulumi CLI
+    python3 tools/toolchain.py local   # and Kubernetes, for the local cluster
+
+Runs under the system's Python, before there is a virtual environment, so it
+uses the standard library alone. On Debian as root it installs the packages it
+needs; elsewhere it names what is missing.
+"""
+
+import hashlib
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from tools.paths import BIN, ROOT
+
+VENV = ROOT / ".venv"
+LAUNCHERS = ROOT / "tools" / "launchers"
+GO = ROOT / "tools" / "go"
+PYTHON = (3, 11)
+PULUMI = (3, 225)
+"""The oldest CLI that is used as it is found; the one that is built otherwise."""
+
+PACKAGES = {
+    "test": {"busybox": "busybox-static", "curl": "curl"},
+    "engine": {},
+    "local": {
+        "etcd": "etcd-server",
+        "containerd": "containerd",
+        "runc": "runc",
+        "/usr/lib/cni/bridge": "containernetworking-plugins",
+        "iptables": "iptables",
+        "conntrack": "conntrack",
+        "ip": "iproute2",
+        "mkfs.ext4": "e2fsprogs",
+    },
+}
+"""Programs that a goal needs, and the Debian package of each."""
+
+_KUBERNETES = "k8s.io/kubernetes/cmd"
+_COMPONENTS = (
+    "kube-apiserver",
+    "kube-controller-manager",
+    "kube-scheduler",
+    "kubelet",
+    "kube-proxy",
+)
+
+
+class Missing(Exception):
+    """One sentence: what is missing and how to get it."""
+
+
+def say(line: str) -> None:
+    """Show one line of progress."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def step(name: str, work: Callable[[], object]) -> None:
+    """Do long work, showing that it starts, that it goes on and that it is done."""
+    started, done = time.monotonic(), threading.Event()
+
+    def beat() -> None:
+        while not done.wait(30):
+            say(f"  {name}: {time.monotonic() - started:.0f} s so far")
+
+    say(f"  {name}")
+    threading.Thread(target=beat, daemon=True).start()
+    try:
+        work()
+    finally:
+        done.set()
+    say(f"  {name}: done in {time.monotonic() - started:.0f} s")
+
+
+def run(*command: str | Path, **env: str) -> None:
+    """Run a program quietly; show what it printed if it fails."""
+    done = subprocess.run(
+        [str(word) for word in command],
+        env={**os.environ, **env},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        stdin=subprocess.DEVNULL,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        tail = "\n".join(done.stdout.splitlines()[-15:])
+        words = " ".join(str(word) for word in command[:4])
+        raise Missing(f"{words} ... failed with exit code {done.returncode}:\n{tail}")
+
+
+def system_packages(programs: Iterable[tuple[str, str]]) -> None:
+    """Install the Debian packages of programs that are missing."""
+    path = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
+    missing = sorted(
+        {package for program, package in programs if not shutil.which(program, path=path)}
+    )
+    if not (VENV / "bin" / "python").exists() and not _has_venv():
+        missing.append("python3-venv")
+    if not missing:
+        return
+    names = " ".join(missing)
+    if not (os.geteuid() == 0 and shutil.which("apt-get")):
+        raise Missing(f"Please install {names} (Debian's names), or run this as root on Debian.")
+    quiet = {"DEBIAN_FRONTEND": "noninteractive"}
+
+    def install() -> None:
+        run("apt-get", "update", **quiet)
+        run("apt-get", "install", "--yes", "--no-install-recommends", *missing, **quiet)
+
+    step(f"Debian packages {names}", install)
+
+
+def _has_venv() -> bool:
+    return (
+        subprocess.run(
+            [sys.executable, "-c", "import venv, ensurepip"], capture_output=True, check=False
+        ).returncode
+        == 0
+    )
+
+
+def python_packages() -> None:
+    """Make the virtual environment, again only when the requirements have changed."""
+    files = [ROOT / "requirements.txt", ROOT / "requirements-dev.txt"]
+    stamp = VENV / f".installed-{_digest(*files)}"
+    if stamp.exists():
+        return
+
+    def install() -> None:
+        run(sys.executable, "-m", "venv", VENV)
+        options = [word for file in files for word in ("--requirement", file)]
+        run(VENV / "bin" / "python", "-m", "pip", "install", "--quiet", *options)
+        stamp.touch()
+
+    step("Python packages", install)
+
+
+def pulumi_found() -> bool:
+    """Whether PATH has a Pulumi CLI that is new enough and comes with its companions."""
+    found = shutil.which("pulumi")
+    if not found or not shutil.which("pulumi-language-python"):
+        return False
+    version = subprocess.run([found, "version"], capture_output=True, text=True, check=False).stdout
+    numbers = re.findall(r"\d+", version)
+    return tuple(map(int, numbers[:2])) >= PULUMI
+
+
+def pulumi() -> None:
+    """Build the Pulumi CLI, unless there is one."""
+    version = "3.225.0"
+    variable = f"github.com/pulumi/pulumi/sdk/v3/go/common/version.Version={version}"
+    if not pulumi_found():
+        _go_install(
+            "pulumi",
+            f"Pulumi {version}",
+            ["github.com/pulumi/pulumi/pkg/v3/cmd/pulumi"],
+            [variable],
+        )
+
+
+def kubernetes() -> None:
+    """Build what the local cluster runs of Kubernetes, and kubectl unless there is one."""
+    version = "1.35.2"
+    base, (major, minor, _) = "k8s.io/component-base/version", version.split(".")
+    variables = [
+        f"{base}.gitVersion=v{version}",
+        f"{base}.gitMajor={major}",
+        f"{base}.gitMinor={minor}",
+    ]
+    commands = [*_COMPONENTS, *([] if shutil.which("kubectl") else ["kubectl"])]
+    packages = [f"{_KUBERNETES}/{command}" for command in commands]
+    _go_install("kubernetes", f"Kubernetes {version}", packages, variables)
+
+
+def _go_install(module: str, name: str, packages: list[str], variables: list[str]) -> None:
+    """Build tools of one of the modules in tools/go into BIN."""
+    wanted = [package for package in packages if not (BIN / Path(package).name).exists()]
+    if not wanted:
+        return
+    go = shutil.which("go")
+    if go is None:
+        raise Missing(f"Please install Go 1.25 or later: {name} is built from source.")
+    flags = " ".join(["-s", "-w", *(f"-X {variable}" for variable in variables)])
+
+    def build() -> None:
+        # Built beside and moved, so that an interrupted build leaves nothing that looks finished.
+        unfinished = BIN.with_name(f"{BIN.name}-{module}-{os.getpid()}")
+        run(
+            go,
+            "-C",
+            GO / module,
+            "install",
+            "-trimpath",
+            "-ldflags",
+            flags,
+            *wanted,
+            GOBIN=str(unfinished),
+            CGO_ENABLED="0",
+            GOFLAGS="-mod=readonly -buildvcs=false",
+        )
+        BIN.mkdir(parents=True, exist_ok=True)
+        for binary in unfinished.iterdir():
+            binary.replace(BIN / binary.name)
+        unfinished.rmdir()
+
+    step(f"{name}, built from source", build)
+
+
+def path() -> str:
+    """PATH with what was built in front, where the machine has none of its own."""
+    front = [] if pulumi_found() else [str(BIN), str(LAUNCHERS)]
+    back = [str(BIN)]
+    return os.pathsep.join([*front, os.environ.get("PATH", ""), *back])
+
+
+def _digest(*files: Path) -> str:
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(file.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def install(goal: str) -> None:
+    """Install what a goal needs; each goal includes the ones before it."""
+    goals = list(PACKAGES)[: list(PACKAGES).index(goal) + 1]
+    if goal == "local" and platform.system() != "Linux":
+        raise Missing("The local cluster needs Linux; other stacks go to any cluster of yours.")
+    system_packages(item for name in goals for item in PACKAGES[name].items())
+    work = [python_packages]
+    if "engine" in goals:
+        work.append(pulumi)
+    if "local" in goals:
+        # First: it takes longest.
+        work.insert(0, kubernetes)
+    with ThreadPoolExecutor() as pool:
+        running: list[Future[None]] = [pool.submit(task) for task in work]
+    for task in running:
+        task.result()
+
+
+def main() -> None:
+    """The command line."""
+    if sys.version_info < PYTHON:
+        sys.exit(
+            f"Please install Python 3.11 or later: {sys.executable} is {platform.python_version()}."
+        )
+    if len(sys.argv) != 2 or sys.argv[1] not in PACKAGES:
+        sys.exit(f"usage: {sys.argv[0]} {'|'.join(PACKAGES)}")
+    try:
+        install(sys.argv[1])
+    except Missing as missing:
+        sys.exit(str(missing))
+    except KeyboardInterrupt:
+        sys.exit("Interrupted; run it again to go on.")
+
+
+if __name__ == "__main__":
+    main()
