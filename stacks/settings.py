@@ -57,6 +57,14 @@ _M = TypeVar("_M", bound=BaseModel)
 _EMPTY = BeforeValidator(lambda value: {} if value is None else value)
 """`key:` and `key: null` mean `key: {}`."""
 
+
+def _text(value: object) -> str:
+    """An address as a number would be read as one."""
+    if not isinstance(value, str):
+        raise ValueError("allowed is text such as 10.96.0.1/32")
+    return value
+
+
 _LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 Name = Annotated[str, StringConstraints(pattern=f"^{_LABEL}$", max_length=63)]
 Namespace = Annotated[Name, AfterValidator(_no_system_namespace)]
@@ -152,7 +160,7 @@ PATTERNS: dict[str, type[Demo]] = {
 class ApiServer(_Model):
     """Where pods reach the API server."""
 
-    cidr: IPvAnyNetwork | None = None
+    cidr: Annotated[IPvAnyNetwork, BeforeValidator(_text)] | None = None
     port: Port | None = None
 
     def as_args(self) -> ApiServerArgs:
@@ -375,6 +383,8 @@ def _keys(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
     rest = path[1:]
     if get_origin(annotation) is dict:
         annotation, rest = get_args(annotation)[1], rest[1:]
+    if get_origin(annotation) is Annotated:
+        annotation = get_args(annotation)[0]
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return _keys(annotation, rest)
     return []

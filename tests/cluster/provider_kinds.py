@@ -42,11 +42,11 @@ def every_kind(prefix: str) -> None:
 
 
 def _about_the_namespace(prefix: str, space: Namespace) -> list[Any]:
-    def named(name: str) -> dict[str, Any]:
+    def named(name: str) -> Any:
         return {"name": name, "namespace": space.metadata.name}
 
-    role_ref = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "role"}
-    subject = {"kind": "ServiceAccount", "name": "account", "namespace": space.metadata.name}
+    role_ref: Any = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "role"}
+    subject: Any = {"kind": "ServiceAccount", "name": "account", "namespace": space.metadata.name}
     return [
         NetworkPolicy(
             "network",
@@ -106,7 +106,7 @@ _MOST = {"defaultRequest": {"memory": "16777216"}, "max": {"cpu": "1000m"}}
 
 
 def _workloads(space: Namespace, options: ResourceOptions) -> None:
-    def named(name: str, **more: Any) -> dict[str, Any]:
+    def named(name: str, **more: Any) -> Any:
         return {"name": name, "namespace": space.metadata.name, **more}
 
     template = _pod_spec()

@@ -1,12 +1,11 @@
-"""A throw-away stack and namespace for one test, deployed by the real engine on the real cluster."""
+"""A throw-away stack and namespace for one test: the real engine on the real cluster."""
 
-import json
 import os
 import signal
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -21,7 +20,7 @@ IMAGE = "localhost/sidecar-powers/busybox:bookworm"
 """A local image with a shell."""
 
 Object = dict[str, Any]
-Program = Callable[[], None]
+Program = Callable[[], Any]
 
 
 class Stack:
@@ -31,13 +30,13 @@ class Stack:
         self.name = name
         self.events: list[tuple[str, str]] = []
         """Operation and type of every step of the last run, in order of completion."""
-        backend = folder / "backend"
-        backend.mkdir(exist_ok=True)
+        self._backend = folder / "backend"
+        self._backend.mkdir(exist_ok=True)
         path = f"{ROOT / 'tools' / 'provider'}:{BIN}:{os.environ['PATH']}"
         settings = {
             "KUBECONFIG": str(KUBECONFIG),
             "PATH": path,
-            "PULUMI_BACKEND_URL": f"file://{backend}",
+            "PULUMI_BACKEND_URL": f"file://{self._backend}",
             "PULUMI_CONFIG_PASSPHRASE": "for a test",
             "PULUMI_SKIP_UPDATE_CHECK": "true",
             **environment,
@@ -52,7 +51,7 @@ class Stack:
 
     def preview(self, program: Program) -> dict[str, int]:
         """The number of resources by operation; raises CommandError."""
-        changes = cast(Any, self._run("preview", program)).change_summary
+        changes = self._run("preview", program).change_summary
         return _without_stack({str(getattr(key, "value", key)): n for key, n in changes.items()})
 
     def up(self, program: Program) -> dict[str, int]:
@@ -77,8 +76,9 @@ class Stack:
         return {item["urn"].split("::")[-1]: item for item in held.get("resources", [])}
 
     def state_text(self) -> str:
-        """The state as it is stored."""
-        return json.dumps(self._stack.export_stack().deployment)
+        """The state as it is stored, secrets encrypted."""
+        stored = self._backend.rglob(f"{self.name}.json*")
+        return "".join(path.read_text() for path in stored if path.is_file())
 
     def failure(self, operation: Callable[[Program], Any], program: Program) -> str:
         """What the CLI prints when the operation fails; AssertionError if it does not."""
@@ -108,9 +108,15 @@ class Stack:
 
     def _run(self, operation: str, program: Program | None = None) -> Any:
         self.events = []
-        arguments: Object = {"on_event": self._see}
+        # More than the engine's default, so that what waits never keeps the others from starting.
+        arguments: Object = {"on_event": self._see, "parallel": 32}
+
+        def run() -> None:
+            if program is not None:
+                program()
+
         if program is not None:
-            arguments["program"] = program
+            arguments["program"] = run
         return getattr(self._stack, operation)(**arguments)
 
     def _see(self, event: Any) -> None:
@@ -132,7 +138,7 @@ def _without_stack(changes: Mapping[str, int]) -> dict[str, int]:
 @contextmanager
 def throw_away(
     folder: Path, labels: Mapping[str, str] | None = None, **environment: str
-) -> Iterator[Stack]:
+) -> Generator[Stack]:
     """A stack and a namespace of the same name, which is deleted afterwards with all it holds."""
     name = f"e2e-{uuid.uuid4().hex[:8]}"
     core = core_api()
@@ -168,6 +174,11 @@ def container(name: str = "app", command: str = "sleep 3600", **more: Any) -> Ob
     return {"name": name, "image": IMAGE, "command": ["sh", "-c", script], **more}
 
 
+def named(stack: Stack, name: str, **more: Any) -> Any:
+    """The metadata of an object in the test's namespace."""
+    return {"name": name, "namespace": stack.name, **more}
+
+
 def pod(
     stack: Stack,
     name: str = "pod",
@@ -181,7 +192,7 @@ def pod(
     given = {"containers": [container()], "terminationGracePeriodSeconds": 1, **(spec or {})}
     return kubernetes_sdk.core.v1.Pod(
         name,
-        metadata={"name": name, "namespace": stack.name, **(metadata or {})},
+        metadata=named(stack, name, **(metadata or {})),
         spec=cast(Any, given),
         opts=ResourceOptions(custom_timeouts=timeouts, **options),
     )
@@ -207,7 +218,7 @@ def deployment(
     timeouts = CustomTimeouts(create=f"{seconds}s", update=f"{seconds}s", delete="60s")
     return kubernetes_sdk.apps.v1.Deployment(
         name,
-        metadata={"name": name, "namespace": stack.name},
+        metadata=named(stack, name),
         spec=cast(Any, spec),
         opts=ResourceOptions(custom_timeouts=timeouts, **options),
     )
@@ -220,7 +231,7 @@ def config_map(
     options = more.pop("opts", None)
     return kubernetes_sdk.core.v1.ConfigMap(
         name,
-        metadata={"name": name, "namespace": stack.name, **more},
+        metadata=named(stack, name, **more),
         data=dict(data or {"key": "value"}),
         opts=options,
     )

@@ -15,7 +15,7 @@ import pulumi
 import pytest
 import yaml
 from kubernetes.client.exceptions import ApiException
-from pulumi import CustomTimeouts, ResourceOptions
+from pulumi import ResourceOptions
 from pulumi_kubernetes import Provider
 from pulumi_kubernetes.core.v1 import ConfigMap, Namespace, Pod, PodPatch, Secret
 from pulumi_kubernetes.rbac.v1 import RoleBinding
@@ -29,6 +29,7 @@ from tests.cluster.provider_stack import (
     container,
     core_api,
     deployment,
+    named,
     pod,
     throw_away,
 )
@@ -106,13 +107,13 @@ def test_a_conflict_is_an_error_at_preview_time_until_a_refresh_has_shown_it(sta
 
     stack.up(lambda: program(1))
     apps_api().patch_namespaced_deployment_scale(
-        "web", stack.name, {"spec": {"replicas": 0}}, field_manager="by-hand"
+        "web", stack.name, {"spec": {"replicas": 3}}, field_manager="by-hand"
     )
     for operation in (stack.preview, stack.up):
         said = stack.failure(operation, lambda: program(2))
         assert 'conflict with "by-hand"' in said
         assert ".spec.replicas" in said
-    assert _replicas(stack) == 0
+    assert _replicas(stack) == 3
     assert stack.refresh() == {"update": 1}
     assert stack.up(lambda: program(2)) == {"update": 1}
     assert _replicas(stack) == 2
@@ -161,23 +162,23 @@ def test_an_ignored_label_stays_as_somebody_else_set_it(stack: Stack) -> None:
 def test_immutable_fields_are_replaced_and_the_old_object_is_deleted_first(stack: Stack) -> None:
     def program(changed: bool) -> None:
         probe = {"exec": {"command": ["true"]}, "periodSeconds": 1}
-        changes: dict[str, Any] = {
+        changes: dict[str, dict[str, Any]] = {
             "environment": {"env": [{"name": "A", "value": "2"}]},
             "environment-from": {"envFrom": [{"configMapRef": {"name": "b", "optional": True}}]},
             "startup": {"startupProbe": probe},
             "resources": {"resources": {"limits": {"memory": "32Mi"}}},
         }
         for name, change in changes.items():
-            pod(stack, name, {"containers": [container(**(change if changed else {}))]})
-        sidecar = container("side", **({"restartPolicy": "Always"} if changed else {}))
-        if not changed:
-            sidecar["command"] = ["true"]
-        pod(stack, "native", {"initContainers": [sidecar]})
+            spec = {"containers": [container() | (change if changed else {})]}
+            pod(stack, name, spec)
+        before = container("side") | {"command": ["true"]}
+        native = container("side", restartPolicy="Always")
+        pod(stack, "native", {"initContainers": [native if changed else before]})
         deployment(stack, labels={"app": "two" if changed else "one"})
-        role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "b"}
+        role: Any = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "b"}
         RoleBinding(
             "binding",
-            metadata={"name": "binding", "namespace": stack.name},
+            metadata=named(stack, "binding"),
             role_ref=role | {"name": "c"} if changed else role,
         )
         config_map(stack, {"key": "2" if changed else "1"})
@@ -207,8 +208,7 @@ def test_config_maps_and_secrets_change_in_place_only_where_the_provider_allows_
         )
         options = ResourceOptions(provider=provider)
         config_map(stack, {"key": value}, opts=options)
-        metadata = {"name": "secret", "namespace": stack.name}
-        Secret("secret", metadata=metadata, string_data={"key": value}, opts=options)
+        Secret("secret", metadata=named(stack, "secret"), string_data={"key": value}, opts=options)
 
     stack.up(lambda: program("1"))
     assert stack.up(lambda: program("2")) == {"update": 2, "same": 1}
@@ -249,8 +249,8 @@ def test_a_preview_says_what_the_api_server_would_refuse(stack: Stack) -> None:
     assert 'metadata.labels: Invalid value: "no spaces please"' in said
     assert "Traceback" not in said
     # The same for an update of what exists.
-    stack.up(lambda: config_map(stack))  # type: ignore[arg-type, return-value]
-    said = stack.failure(stack.preview, lambda: config_map(stack, labels={"bad": "a b"}))  # type: ignore[arg-type, return-value]
+    stack.up(lambda: config_map(stack))
+    said = stack.failure(stack.preview, lambda: config_map(stack, labels={"bad": "a b"}))
     assert 'metadata.labels: Invalid value: "a b"' in said
 
 
@@ -313,8 +313,7 @@ def test_kinds_that_are_no_objects_of_their_own_are_refused(stack: Stack) -> Non
 
 def test_a_secret_stays_secret_in_the_state(stack: Stack) -> None:
     def program(password: str) -> None:
-        metadata = {"name": "secret", "namespace": stack.name}
-        Secret("secret", metadata=metadata, string_data={"password": password})
+        Secret("secret", metadata=named(stack, "secret"), string_data={"password": password})
         config_map(stack, {"password": pulumi.Output.secret(password), "key": "value"})
 
     for password in ("first-passphrase", "second-passphrase"):
@@ -331,8 +330,8 @@ def test_an_existing_object_can_be_imported(stack: Stack) -> None:
     )
     options = ResourceOptions(import_=f"{stack.name}/settings")
     uid = _settings(stack).metadata.uid
-    stack.up(lambda: config_map(stack, opts=options))  # type: ignore[arg-type, return-value]
-    assert stack.up(lambda: config_map(stack, labels={"mine": "now"})) == {"update": 1}  # type: ignore[arg-type, return-value]
+    stack.up(lambda: config_map(stack, opts=options))
+    assert stack.up(lambda: config_map(stack, labels={"mine": "now"})) == {"update": 1}
     assert _settings(stack).metadata.uid == uid
 
 

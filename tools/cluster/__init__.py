@@ -13,6 +13,7 @@ import shutil
 import ssl
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -20,13 +21,13 @@ from pathlib import Path
 import yaml
 
 from .. import images
-from ..paths import BIN, KUBECONFIG, LOCAL, ROOT
+from ..paths import BIN, KUBECONFIG, ROOT
 from ..programs import PATH, ClusterError, installed, run
 from . import config, host, node, pki
+from .host import DATA
 
 __all__ = ["ClusterError", "down", "status", "up"]
 
-DATA = LOCAL / "cluster"
 DISK = DATA / "disk.img"
 LOGS = DATA / "logs"
 PKI = DATA / "pki"
@@ -40,6 +41,9 @@ PATIENCE = 120
 
 FAILURES = 5
 """How often a part may end while the cluster starts."""
+
+LOADS = 20
+"""How often to try to load the images."""
 
 PACKAGES = {
     "etcd": "etcd-server",
@@ -65,6 +69,10 @@ BINARIES = (
 )
 
 
+class _NodeEndedError(ClusterError):
+    """The node's first process has ended."""
+
+
 def up(report: Callable[[str], None]) -> bool:
     """Start the cluster, or what of it does not run. True if it is a new, empty one.
 
@@ -85,22 +93,25 @@ def up(report: Callable[[str], None]) -> bool:
             report(f"Ending the cluster of {record['tree']}, whose files are gone")
             host.kill(record)
             record = None
+        if record:
+            try:
+                _wait(record, archive, report, set(_progress()))
+                return False
+            except _NodeEndedError:
+                pass
+        host.clean(DISK)
         new = not _complete()
-        told = set(_progress()) if record else set[str]()
-        if record is None:
-            host.clean(DISK)
-            report("Starting a new cluster" if new else "Starting the cluster")
-            _prepare(new)
-            record = _start()
-        host.connect(record["pid"])
-        KUBECONFIG.touch(mode=0o600)
-        KUBECONFIG.write_text(yaml.safe_dump(config.kubeconfig(PKI, "admin", config.API)))
-        _wait(record, archive, report, told)
+        report("Starting a new cluster" if new else "Starting the cluster")
+        _prepare(new)
+        _wait(_start(), archive, report, set())
         return new
 
 
 def down(report: Callable[[str], None]) -> None:
     """Stop the cluster and remove all of it, its data too. Nothing to stop is no error."""
+    if os.geteuid() != 0 and not host.running() and not DATA.exists():
+        return
+    _check_root()
     with host.lock(report):
         record = host.running()
         if record and record["tree"] != str(ROOT) and Path(record["tree"]).exists():
@@ -117,12 +128,17 @@ def down(report: Callable[[str], None]) -> None:
 
 
 def status() -> list[tuple[str, str, str]]:
-    """Each part of the cluster, its state, and a detail of it or an empty string."""
+    """Each part of the cluster, its state, and a detail of it or an empty string.
+
+    The state of a part is stopped, waiting (for another part), starting, ready or ended (and
+    about to start again); that of `node Ready` is yes or no.
+    """
     record = host.running()
     if record is None or record["tree"] != str(ROOT):
         parts = [(name, "stopped", "") for name in config.PARTS]
         other = f"that of {record['tree']} runs" if record else ""
         return [*parts, ("node Ready", "no", other)]
+    _check_root()
     parts = [
         (name, part["state"], f"ended {part['ended']} times" if part["ended"] else "")
         for name, part in _progress().items()
@@ -131,11 +147,15 @@ def status() -> list[tuple[str, str, str]]:
     return [*parts, ("node Ready", "no" if missing else "yes", missing)]
 
 
+def _check_root() -> None:
+    if os.geteuid() != 0:
+        raise ClusterError("The local cluster needs root: run this as root, or with sudo.")
+
+
 def _check_machine() -> None:
     if sys.platform != "linux":
         raise ClusterError("The local cluster needs Linux: use a cluster of your own instead.")
-    if os.geteuid() != 0:
-        raise ClusterError("The local cluster needs root: run this as root, or with sudo.")
+    _check_root()
     packages = {package: name for name, package in PACKAGES.items() if not installed(name)}
     if not Path("/usr/lib/cni/ptp").exists():
         packages["containernetworking-plugins"] = "/usr/lib/cni/ptp"
@@ -177,7 +197,7 @@ def _start() -> node.Record:
     folder.mkdir(exist_ok=True)
     plan: node.Plan = {
         "tree": str(ROOT),
-        "record": str(host.RECORD),
+        "records": [str(path) for path in host.RECORDS],
         "progress": str(PROGRESS),
         "logs": str(LOGS),
         "cgroups": host.make_cgroups(),
@@ -201,7 +221,9 @@ def _start() -> node.Record:
             # Neither the terminal's end nor its Ctrl-C is the cluster's.
             start_new_session=True,
         )
-    while process.poll() is None:
+    # Reaps it, if this process is still there when it ends.
+    threading.Thread(target=process.wait, daemon=True).start()
+    while process.returncode is None:
         record = host.running()
         if record:
             return record
@@ -213,10 +235,14 @@ def _wait(
     record: node.Record, archive: Path, report: Callable[[str], None], told: set[str]
 ) -> None:
     """Until the node is Ready and has the images. The parts in `told` go without saying."""
+    host.connect(record["pid"])
+    KUBECONFIG.touch(mode=0o600)
+    KUBECONFIG.write_text(yaml.safe_dump(config.kubeconfig(PKI, "admin", config.API)))
     begin = time.monotonic()
     ended_before = {name: part["ended"] for name, part in _progress().items()}
     loaded = False
-    while True:
+    loads = 0
+    while host.running() == record:
         parts = _progress()
         ready = {name for name, part in parts.items() if part["state"] == "ready"}
         for name, part in parts.items():
@@ -226,19 +252,24 @@ def _wait(
                 told.add(name)
                 report(f"{name} is ready")
         if not loaded and "containerd" in ready:
-            loaded = True
-            # The machine sees the node's files under its process.
-            if images.load(archive, f"/proc/{record['pid']}/root{config.SOCKET}"):
-                report("The images are loaded")
-        if host.running() != record:
-            raise _failure("node")
+            try:
+                # The machine sees the node's files under its process.
+                if images.load(archive, f"/proc/{record['pid']}/root{config.SOCKET}"):
+                    report("The images are loaded")
+                loaded = True
+            except ClusterError:
+                # It may have ended a moment ago, and be about to start again.
+                loads += 1
+                if loads == LOADS:
+                    raise
         late = [name for name in parts if name not in ready]
-        if not late and not _not_ready():
+        if loaded and not late and not _not_ready():
             report("The node is ready")
             return
         if time.monotonic() - begin > PATIENCE:
             raise _failure(late[0]) if late else ClusterError(f"The node: {_not_ready()}.")
         time.sleep(0.05)
+    raise _NodeEndedError(str(_failure("node")))
 
 
 def _not_ready() -> str:

@@ -46,6 +46,9 @@ PARTS = (
     "kube-proxy",
 )
 
+MOUNT_POINTS = ("/var/lib/cni", "/var/lib/kubelet")
+"""Where the node mounts something of its own over what the machine has, if it has any."""
+
 TUNABLES = [
     "kernel/keys/root_maxbytes",
     "kernel/keys/root_maxkeys",
@@ -72,10 +75,10 @@ def mounts(disk: Path) -> list[list[str]]:
         ["-t", "proc", "proc", "/proc"],
         # Sockets, locks and network namespaces live here, by default and by name.
         temporary("/run"),
-        # The kubelet links container logs in one of these, network plugins keep results in
-        # the other; neither takes another place.
+        # The kubelet links logs and puts sockets here and network plugins keep results,
+        # whatever they are told.
         temporary("/var/log"),
-        temporary("/var/lib/cni"),
+        *(temporary(folder) for folder in MOUNT_POINTS),
         # A disk of its own: the kubelet wants to know its device, and how full it is.
         ["-o", "loop,noatime,discard", str(disk), str(DISK)],
     ]
@@ -216,6 +219,7 @@ def _controllers(folder: Path, pki: Path) -> dict[str, object]:
         "root-ca-file": pki / "ca.crt",
         "cluster-signing-cert-file": pki / "ca.crt",
         "cluster-signing-key-file": pki / "ca.key",
+        "flex-volume-plugin-dir": DISK / "volume-plugins",
         # There is no second one to wait for.
         "leader-elect": "false",
         # At the default of 20 a second, its first requests alone take 4 s.
@@ -265,7 +269,10 @@ def _kubelet(pki: Path) -> dict[str, Any]:
         "volumePluginDir": str(DISK / "volume-plugins"),
         # Images come from no registry, so one that was removed would be missed.
         "imageGCHighThresholdPercent": 100,
-        # No name server answers in here: names should fail at once.
+        # There is no name server. Where nothing listens, names fail at once; and without an
+        # address the kubelet would warn about each pod.
+        "clusterDNS": [NODE_IP],
+        "clusterDomain": "cluster.local",
         "resolvConf": "",
     }
 

@@ -13,14 +13,20 @@ import time
 from collections.abc import Callable, Generator
 from pathlib import Path
 
+from ..paths import LOCAL
 from ..programs import ClusterError, run
-from .config import API_IP, CGROUP, HOST_IP
+from .config import API_IP, CGROUP, HOST_IP, MOUNT_POINTS
 from .node import Record, start_time
+
+DATA = LOCAL / "cluster"
+"""All that the cluster keeps on disk."""
 
 RUN = Path("/run/sidecar-powers")
 """One of these per machine: it says whose cluster runs."""
 
-RECORD = RUN / "node.json"
+RECORDS = (DATA / "node.json", RUN / "node.json")
+"""Either may be lost: the work tree is cleaned, or /run is."""
+
 LINK = "sidecar-powers"
 """The machine's end of the link to the node."""
 
@@ -52,11 +58,13 @@ def lock(report: Callable[[str], None]) -> Generator[None]:
 
 def running() -> Record | None:
     """The node that runs on this machine, of whichever work tree."""
-    try:
-        record: Record = json.loads(RECORD.read_text())
-    except (FileNotFoundError, json.JSONDecodeError):
-        return None
-    return record if start_time(record["pid"]) == record["started"] else None
+    for path in RECORDS:
+        # The one in the work tree is for root's eyes only.
+        with contextlib.suppress(FileNotFoundError, PermissionError):
+            record: Record = json.loads(path.read_text())
+            if start_time(record["pid"]) == record["started"]:
+                return record
+    return None
 
 
 def kill(record: Record) -> None:
@@ -131,10 +139,12 @@ def clean(disk: Path) -> None:
         if time.monotonic() > deadline:
             raise ClusterError(f"Of an earlier cluster there is still {left}: end that first.")
         time.sleep(0.02)
-    # It was only there for the node to mount its own over it.
-    with contextlib.suppress(OSError):
-        Path("/var/lib/cni").rmdir()
-    RECORD.unlink(missing_ok=True)
+    for folder in MOUNT_POINTS:
+        # Those that are the machine's own have something in them.
+        with contextlib.suppress(OSError):
+            Path(folder).rmdir()
+    for path in RECORDS:
+        path.unlink(missing_ok=True)
 
 
 def _attached(disk: Path) -> str:

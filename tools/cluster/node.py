@@ -21,6 +21,9 @@ import urllib.request
 from pathlib import Path
 from typing import Literal, TypedDict
 
+EXITING = 0x4
+"""PF_EXITING among the flags in /proc/PID/stat, https://man7.org/linux/man-pages/man5/proc.5.html"""
+
 
 class Part(TypedDict):
     """A program of the node."""
@@ -37,7 +40,7 @@ class Plan(TypedDict):
 
     tree: str
     """The work tree that the node belongs to."""
-    record: str
+    records: list[str]
     """Where the node writes its Record."""
     progress: str
     """Where the node writes the Progress of each part."""
@@ -76,13 +79,14 @@ class Progress(TypedDict):
 
 
 def start_time(pid: int | Literal["self"]) -> int | None:
-    """When a process started, in clock ticks since the machine's start; None if it is gone."""
+    """When a process started, in clock ticks since the machine's start; None if it is ending."""
     try:
         # The name, in brackets, may hold anything, spaces and brackets too.
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
         return None
-    return None if fields[0] in "ZX" else int(fields[19])
+    # The first process of a namespace may take a second to end, since it ends after all others.
+    return None if int(fields[6]) & EXITING else int(fields[19])
 
 
 def replace(path: str, value: object) -> None:
@@ -240,7 +244,8 @@ def main() -> None:
         "started": started,
     }
     node = Node(plan)
-    replace(plan["record"], record)
+    for path in plan["records"]:
+        replace(path, record)
     join(plan["cgroups"])
     mount(plan["mounts"])
     copy_tunables(plan["tunables"])

@@ -60,7 +60,11 @@ async def _update(
     try:
         return await api.apply(ref, new, dry_run)
     except ApiError as error:
-        if error.code != 409 or not _all_known(live, old, new):
+        if error.code != 409 or not error.causes:
+            raise
+        if not _all_known(live, old, new):
+            hint = "`pulumi refresh` shows what they set; the next `pulumi up` then replaces it"
+            error.args = (f"{error}\n{hint}",)
             raise
     pinned = copy.deepcopy(new)
     pinned["metadata"]["resourceVersion"] = live["metadata"]["resourceVersion"]

@@ -96,7 +96,7 @@ def _equal_quantities(live: Any, declared: Any) -> bool:
 
 def _number(text: Any) -> Decimal:
     untyped: Any = quantity
-    return untyped.parse_quantity(text)
+    return untyped.parse_quantity(str(text))
 
 
 def _decoded(data: Object, string_data: Object) -> Object:

@@ -168,8 +168,8 @@ class Api:
             answer = self._client.call_api(method, url, headers, body, _request_timeout=_TIMEOUT_S)
             text = (answer.read() or b"").decode("utf-8", "replace")
         except HTTPError as error:
-            host = self._client.configuration.host
-            raise ProviderError(f"the API server at {host} cannot be reached: {error}") from error
+            host, why = self._client.configuration.host, getattr(error, "reason", error)
+            raise ProviderError(f"the API server at {host} cannot be reached: {why}") from error
         if answer.status >= 400:
             raise ApiError(answer.status, _status(text))
         return text

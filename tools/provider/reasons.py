@@ -94,7 +94,9 @@ def _container_trouble(role: str, spec: Object, status: Object) -> str | None:
         return f"{reason}: {how or waiting.get('message', '')}".rstrip(": ")
     if "terminated" in state:
         done = role == "init container" and ended.get("exitCode") == 0
-        return None if done else f"it has ended with {how}"
+        # Restarted before, it will be waiting to be restarted again in a moment.
+        again = "CrashLoopBackOff:" if status["restartCount"] else "it has ended with"
+        return None if done else f"{again} {how}"
     if status.get("ready") or role == "init container":
         return None
     text = "it runs but is not ready"

@@ -7,6 +7,8 @@ See https://github.com/pulumi/pulumi/blob/master/proto/pulumi/provider.proto.
 """
 
 import asyncio
+import contextlib
+import os
 import sys
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -93,7 +95,9 @@ def _logger(engine: Any) -> Callable[[str, str, bool], Awaitable[None]]:
         request = proto.LogRequest(
             severity=severity, message=message, urn=urn, ephemeral=not warning
         )
-        await engine.Log(request)
+        # What cannot be shown must not end what is being done.
+        with contextlib.suppress(grpc.aio.AioRpcError):
+            await engine.Log(request)
 
     return log
 
@@ -108,7 +112,9 @@ async def _serve(engine_address: str) -> None:
         port = server.add_insecure_port("127.0.0.1:0")
         await server.start()
         print(port, flush=True)
-        await server.wait_for_termination()
+        engine = os.getppid()
+        while os.getppid() == engine:  # it ends us when it is done, unless it was killed itself
+            await asyncio.sleep(1)
 
 
 def main(arguments: list[str]) -> None:

@@ -1,0 +1,152 @@
+"""A copy of the project with stacks of its own, driven by plain `pulumi` commands."""
+
+import json
+import os
+import secrets
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import yaml
+from kubernetes import client, config, stream
+
+from tools import engine, paths
+
+Object = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Done:
+    """A command that has ended."""
+
+    code: int
+    output: str
+
+
+class Project:
+    """The program, copied so that neither the work tree nor a person's stack is touched."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.stack = f"e2e-{secrets.token_hex(4)}"
+        self.namespace = self.stack
+        for name in ("Pulumi.yaml", "__main__.py", "components", "stacks"):
+            source = paths.ROOT / name
+            copy = shutil.copytree if source.is_dir() else shutil.copy
+            copy(source, folder / name)
+        (folder / ".venv").symlink_to(paths.ROOT / ".venv")
+        (folder / "state").mkdir()
+        self.env = {
+            **os.environ,
+            **engine.environment(engine.LOCAL),
+            "PULUMI_BACKEND_URL": f"file://{folder / 'state'}",
+            "PULUMI_CONFIG_PASSPHRASE": "",
+        }
+        self.configure()
+        assert self.pulumi("stack", "init", "--no-select").code == 0
+
+    @property
+    def file(self) -> Path:
+        return self.folder / "stacks" / f"Pulumi.{self.stack}.yaml"
+
+    def configure(self, **settings: Any) -> None:
+        """Write the stack's file: that of the local stack, but for its namespace and these."""
+        content = yaml.safe_load(engine.stack_file(engine.LOCAL).read_text())
+        content["config"] |= {
+            "kubernetes:kubeconfig": str(paths.KUBECONFIG),
+            "sidecar-powers:namespace": self.namespace,
+        }
+        defaults = content["config"]["sidecar-powers:defaults"]
+        defaults |= settings.pop("defaults", {})
+        content["config"] |= {f"sidecar-powers:{key}": value for key, value in settings.items()}
+        self.file.write_text(yaml.safe_dump(content))
+
+    def pulumi(self, *words: str) -> Done:
+        done = subprocess.run(
+            ["pulumi", *words, "--stack", self.stack, "--non-interactive"],
+            cwd=self.folder,
+            env=self.env,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+        return Done(done.returncode, done.stdout)
+
+    def up(self, *words: str) -> str:
+        return _passed(self.pulumi("up", "--yes", "--skip-preview", *words))
+
+    def refresh(self) -> str:
+        return _passed(self.pulumi("refresh", "--yes", "--skip-preview"))
+
+    def destroy(self) -> str:
+        return _passed(self.pulumi("destroy", "--yes", "--skip-preview"))
+
+    def outputs(self) -> Object:
+        done = subprocess.run(
+            ["pulumi", "stack", "output", "--json", "--stack", self.stack],
+            cwd=self.folder,
+            env=self.env,
+            capture_output=True,
+            check=True,
+        )
+        return json.loads(done.stdout)
+
+
+def _passed(done: Done) -> str:
+    assert done.code == 0, done.output
+    return done.output
+
+
+class Cluster:
+    """What runs on the local cluster, seen with the official client."""
+
+    def __init__(self) -> None:
+        connection = cast(Any, config).new_client_from_config(
+            str(paths.KUBECONFIG), context=paths.CONTEXT
+        )
+        self.core = cast(Any, client).CoreV1Api(connection)
+        self.admission = cast(Any, client).AdmissionregistrationV1Api(connection)
+
+    def pods(self, namespace: str) -> list[Any]:
+        found = self.core.list_namespaced_pod(namespace).items
+        return [pod for pod in found if not pod.metadata.deletion_timestamp]
+
+    def pod(self, namespace: str, demo: str) -> Any:
+        """The one pod of a demo."""
+        selector = f"app.kubernetes.io/instance={demo}-demo"
+        found = self.core.list_namespaced_pod(namespace, label_selector=selector).items
+        alive = [pod for pod in found if not pod.metadata.deletion_timestamp]
+        assert len(alive) == 1, [pod.metadata.name for pod in alive]
+        return alive[0]
+
+    def log(self, namespace: str, demo: str, container: str) -> str:
+        name = self.pod(namespace, demo).metadata.name
+        return self.core.read_namespaced_pod_log(name, namespace, container=container)
+
+    def run(self, namespace: str, demo: str, container: str, command: str) -> str:
+        """What a shell command in a container prints, errors included."""
+        return cast(Any, stream).stream(
+            self.core.connect_get_namespaced_pod_exec,
+            self.pod(namespace, demo).metadata.name,
+            namespace,
+            container=container,
+            command=["/bin/sh", "-c", command],
+            stdout=True,
+            stderr=True,
+            stdin=False,
+            tty=False,
+        )
+
+
+def restarts(pod: Any) -> int:
+    app: list[Any] = pod.status.container_statuses or []
+    init: list[Any] = pod.status.init_container_statuses or []
+    return sum(status.restart_count for status in [*app, *init])
+
+
+def is_ready(pod: Any) -> bool:
+    conditions: list[Any] = pod.status.conditions or []
+    return any(item.type == "Ready" and item.status == "True" for item in conditions)

@@ -1,0 +1,168 @@
+"""What a stack file may say, and what it is told when it says something else."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from stacks.settings import PATTERNS, PROJECT, SettingsError, Stack, decoded, read
+from tests.unit.patterns import PATTERNS as COMPONENTS
+
+
+def parsed(demos: Any, **others: Any) -> Stack:
+    config = {"namespace": "here", "demos": demos, **others}
+    return read({f"{PROJECT}:{key}": value for key, value in config.items()})
+
+
+def problems(demos: Any, **others: Any) -> list[str]:
+    with pytest.raises(SettingsError) as error:
+        parsed(demos, **others)
+    return str(error.value).splitlines()
+
+
+def test_a_demos_key_names_the_instance_and_by_default_the_pattern() -> None:
+    stack = parsed({"signal": None, "fast": {"demo": "signal", "intervalSeconds": 2}})
+    assert {key: item.pattern for key, item in stack.demos.items()} == {
+        "signal": "signal",
+        "fast": "signal",
+    }
+    assert stack.demos["fast"].name == "fast-demo"
+    assert stack.demos["fast"].args["interval_seconds"] == 2
+
+
+def test_what_a_demo_says_wins_over_the_stacks_defaults() -> None:
+    defaults = {"workload": "pod", "sidecars": "classic", "images": {"shell": "a:1", "curl": "c:1"}}
+    stack = parsed(
+        {"signal": {"workload": "deployment", "images": {"shell": "b:1"}}}, defaults=defaults
+    )
+    args = stack.demos["signal"].args
+    assert (args["workload"], args["sidecars"]) == ("deployment", "classic")
+    assert args["images"] == {"shell": "b:1", "curl": "c:1"}
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_every_argument_of_a_component_can_be_set_in_a_stack_file(pattern: str) -> None:
+    component: Any = COMPONENTS[pattern]
+    args = component.__init__.__annotations__["args"].__annotations__.keys()
+    # The stack sets these two for all of its demos.
+    assert set(PATTERNS[pattern].model_fields) - {"demo"} == args - {
+        "namespace",
+        "default_resources",
+    }
+    assert parsed({pattern: {}}).demos[pattern].component is component
+
+
+def test_the_engines_texts_are_read_as_what_they_mean() -> None:
+    config = {
+        "a:namespace": "x",
+        f"{PROJECT}:namespace": "123",
+        f"{PROJECT}:demos": '{"signal": {}}',
+    }
+    assert decoded(config)[f"{PROJECT}:namespace"] == "123"
+    assert read(decoded(config)).demos.keys() == {"signal"}
+
+
+def test_numbers_are_quantities_as_yaml_reads_them() -> None:
+    limits = {"cpu": 2, "memory": "64Mi"}
+    stack = parsed({"signal": {"resources": {"main-app": {"limits": limits}}}})
+    assert stack.demos["signal"].args["resources"]["main-app"]["limits"]["cpu"] == "2"
+
+
+def test_all_problems_come_at_once_each_with_its_path() -> None:
+    found = problems(
+        {
+            "signl": {},
+            "signal": {"intervalSeconds": 0, "intervall": 3},
+            "resource": {"resources": {"load-generator": {"limits": {"cpu": "lots"}}}},
+            "init-sidecar": {"images": {"shell": "busybox"}},
+        },
+        namespace="Not_A_Label",
+        allowUnpinned=True,
+    )
+    assert len(found) >= 7
+    text = "\n".join(found)
+    assert "namespace: found 'Not_A_Label'" in text
+    assert "allowUnpinned: is no key here" in text
+    assert "did you mean allowUnpinnedImages?" in text
+    assert "demos.signl: found 'signl'" in text
+    assert "did you mean signal?" in text
+    assert "demos.signal.intervalSeconds: found 0, allowed is at least 1" in text
+    assert "demos.signal.intervall: is no key here" in text
+    assert "demos.resource.resources.load-generator.limits.cpu: found 'lots'" in text
+    assert "demos.init-sidecar.images.main-app: found 'busybox'" in text
+
+
+CASES: list[tuple[Any, str]] = [
+    ({"intervalSeconds": True}, "intervalSeconds: found True, allowed is a whole number"),
+    ({"intervalSeconds": 1.5}, "intervalSeconds: found 1.5, allowed is a whole number"),
+    ({"intervalSeconds": float("nan")}, "intervalSeconds: found nan, allowed is a whole number"),
+    ({"intervalSeconds": "10"}, "intervalSeconds: found '10', allowed is a whole number"),
+    ({"intervalSeconds": -1}, "intervalSeconds: found -1, allowed is at least 1"),
+    ({"workload": "job"}, "workload: found 'job', allowed is 'deployment' or 'pod'"),
+    ({"workload": "pod", "replicas": 2}, "replicas: found 2, allowed with workload pod is 1"),
+    ({"sidecars": "old"}, "sidecars: found 'old', allowed is 'native' or 'classic'"),
+    ({"message": ""}, "message: found '', allowed is text"),
+    ({"message": 5}, "message: found 5, allowed is text"),
+    ({"images": {"shel": "a:1"}}, "images.shel: allowed are .* did you mean shell"),
+    ({"images": {"shell": "a:latest"}}, "images.signal-sender: found 'a:latest'"),
+    ({"images": {"shell": "host:5000/a"}}, "images.signal-sender: found 'host:5000/a'"),
+    ({"resources": {"nobody": {}}}, "resources.nobody: allowed are main-app, signal-sender"),
+    (
+        {"resources": {"main-app": {"limits": {"memory": "-1Mi"}}}},
+        "resources.main-app.limits.memory: found '-1Mi', a quantity can't be negative",
+    ),
+    (
+        {"resources": {"main-app": {"limits": {"memory": "1Mi"}}}},
+        "resources.main-app.limits.memory: found 1Mi, allowed is at least the request, 16Mi",
+    ),
+    (
+        {"resources": {"main-app": {"limit": {}}}},
+        "resources.main-app.limit: is no key here, .* did you mean limits?",
+    ),
+    ({"resources": {"main-app": 5}}, "resources.main-app: found 5, allowed is a mapping"),
+    (5, "found 5, allowed is a mapping"),
+]
+
+
+@pytest.mark.parametrize(("options", "message"), CASES, ids=lambda value: str(value)[:40])
+def test_a_demos_options_are_checked(options: Any, message: str) -> None:
+    found = problems({"signal": options})
+    assert all(line.startswith("demos.signal") for line in found)
+    assert any(re.search(message, line) for line in found), found
+
+
+@pytest.mark.parametrize("namespace", ["", "kube-system", "default", "UPPER", "a" * 64, "-a"])
+def test_a_namespace_is_a_label_and_the_stacks_own(namespace: str) -> None:
+    found = problems({"signal": {}}, namespace=namespace)
+    assert found[0].startswith(f"namespace: found {namespace!r}")
+
+
+@pytest.mark.parametrize("demos", [{}, None, [], "signal"])
+def test_a_stack_has_at_least_one_demo(demos: Any) -> None:
+    assert "allowed is at least one of shared-filesystem" in problems(demos)[-1]
+
+
+@pytest.mark.parametrize("key", ["Signal", "a_b", "a" * 59, "-a"])
+def test_a_demos_key_becomes_a_name(key: str) -> None:
+    assert f"demos.{key}: the key allows a-z, 0-9 and -" in problems({key: {"demo": "signal"}})[0]
+
+
+def test_two_instances_do_not_share_a_service_account() -> None:
+    both = {"env-inherit": {}, "other": {"demo": "env-inherit"}}
+    accounts = [item.args.get("service_account") for item in parsed(both).demos.values()]
+    assert accounts == [None, "other-pod-labeler"]
+    both["other"]["serviceAccount"] = "pod-labeler"
+    assert problems(both) == [
+        "demos.other.serviceAccount: found 'pod-labeler', which demos.env-inherit has already"
+    ]
+
+
+@pytest.mark.parametrize("address", ["10.0.0.0/33", "host", 5])
+def test_the_api_servers_address_is_checked(address: Any) -> None:
+    assert "apiServer.cidr: found" in problems({"signal": {}}, apiServer={"cidr": address})[0]
+
+
+def test_secrets_of_other_packages_are_not_read() -> None:
+    config = {f"{PROJECT}:namespace": "here", f"{PROJECT}:demos": json.dumps({"signal": {}})}
+    assert read(decoded({**config, "kubernetes:context": "x", "aws:region": "y"})).demos
