@@ -88,13 +88,16 @@ def _published_plugin() -> bool:
     if refused.exists() and time.time() - refused.stat().st_mtime < _DAY:
         return False
     command = ["pulumi", "plugin", "install", "resource", "kubernetes", version]
-    done = subprocess.run(
-        command, env={**os.environ, "PATH": toolchain.path()}, capture_output=True, check=False
-    )
-    if done.returncode != 0:
+    env = {**os.environ, "PATH": toolchain.path()}
+    try:
+        done = subprocess.run(command, env=env, capture_output=True, check=False, timeout=60)
+        installable = done.returncode == 0
+    except (OSError, subprocess.TimeoutExpired):
+        installable = False
+    if not installable:
         refused.parent.mkdir(parents=True, exist_ok=True)
         refused.touch()
-    return done.returncode == 0
+    return installable
 
 
 def _required_version() -> str:

@@ -31,6 +31,8 @@ def target(stack: str, context: str) -> Target:
     if stack == engine.LOCAL:
         if context and context != paths.CONTEXT:
             raise CommandError(f"CONTEXT: stack {stack} goes only to the local cluster.")
+        if not paths.KUBECONFIG.exists():
+            raise CommandError("The local cluster does not run: `make up` starts it.")
         return _read(str(paths.KUBECONFIG), paths.CONTEXT)
     if named and context and named != context:
         raise CommandError(f"CONTEXT: found {context!r}, the file of stack {stack} names {named!r}")
@@ -46,17 +48,16 @@ def _read(kubeconfig: str, wanted: str) -> Target:
     from kubernetes import config
 
     contexts: list[dict[str, Any]]
-    current: dict[str, Any]
     try:
-        contexts, current = cast(Any, config).list_kube_config_contexts(kubeconfig)
+        contexts, _ = cast(Any, config).list_kube_config_contexts(kubeconfig)
     except config.ConfigException as error:
         raise CommandError(f"KUBECONFIG: {error}") from None
     clusters: dict[str, str] = {item["name"]: item["context"]["cluster"] for item in contexts}
-    name = wanted or current["name"]
+    current = _current(kubeconfig)
+    name = wanted or current
     if name not in clusters:
         raise CommandError(f"CONTEXT: found {name!r}, {kubeconfig} has {', '.join(clusters)}")
-    if name != current["name"]:
-        # The first file that names a current context wins.
+    if name != current:
         choice = paths.LOCAL / "contexts" / f"{quote(name, safe='')}.yaml"
         choice.parent.mkdir(parents=True, exist_ok=True)
         choice.write_text(
@@ -64,3 +65,14 @@ def _read(kubeconfig: str, wanted: str) -> Target:
         )
         kubeconfig = f"{choice}{os.pathsep}{kubeconfig}"
     return Target(name, clusters[name], kubeconfig)
+
+
+def _current(kubeconfig: str) -> str:
+    """The current context. Of several files the first that names one counts for kubectl and
+    Pulumi, while the Python client takes the last.
+    """
+    for file in filter(os.path.exists, kubeconfig.split(os.pathsep)):
+        content: dict[str, Any] = yaml.safe_load(Path(file).read_text()) or {}
+        if content.get("current-context"):
+            return content["current-context"]
+    return ""

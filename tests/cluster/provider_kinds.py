@@ -41,6 +41,11 @@ def every_kind(prefix: str) -> None:
     _workloads(space, options)
 
 
+def _spec(**fields: Any) -> Any:
+    """Fields by their names in Kubernetes manifests, which the SDK's types do not know."""
+    return fields
+
+
 def _about_the_namespace(prefix: str, space: Namespace) -> list[Any]:
     def named(name: str) -> Any:
         return {"name": name, "namespace": space.metadata.name}
@@ -51,35 +56,35 @@ def _about_the_namespace(prefix: str, space: Namespace) -> list[Any]:
         NetworkPolicy(
             "network",
             metadata=named("network"),
-            spec={
-                "podSelector": {},
-                "policyTypes": ["Ingress", "Egress"],
-                "ingress": [],
-                "egress": [{"ports": [{"port": 443, "protocol": "TCP"}], "to": []}],
-            },
+            spec=_spec(
+                podSelector={},
+                policyTypes=["Ingress", "Egress"],
+                ingress=[],
+                egress=[{"ports": [{"port": 443, "protocol": "TCP"}], "to": []}],
+            ),
         ),
         ResourceQuota(
             "quota",
             metadata=named("quota"),
-            spec={"hard": {"requests.cpu": "2000m", "limits.memory": "2048Mi", "pods": 10}},
+            spec=_spec(hard={"requests.cpu": "2000m", "limits.memory": "2048Mi", "pods": 10}),
         ),
         LimitRange(
             "limits",
             metadata=named("limits"),
-            spec={"limits": [{"type": "Container", "default": {"cpu": "0.5"}, **_MOST}]},
+            spec=_spec(limits=[{"type": "Container", "default": {"cpu": "0.5"}, **_MOST}]),
         ),
         ServiceAccount("account", metadata=named("account"), automount_service_account_token=False),
         Role(
             "role",
             metadata=named("role"),
-            rules=[{"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "patch"]}],
+            rules=[_spec(apiGroups=[""], resources=["pods"], verbs=["get", "patch"])],
         ),
         RoleBinding("binding", metadata=named("binding"), role_ref=role_ref, subjects=[subject]),
         ValidatingAdmissionPolicy(
             "policy",
             metadata={"name": prefix},
-            spec={
-                "matchConstraints": {
+            spec=_spec(
+                matchConstraints={
                     "namespaceSelector": {"matchLabels": {"test": prefix}},
                     "resourceRules": [
                         {
@@ -90,14 +95,14 @@ def _about_the_namespace(prefix: str, space: Namespace) -> list[Any]:
                         }
                     ],
                 },
-                "matchConditions": [{"name": "some", "expression": "request.userInfo.uid == 'x'"}],
-                "validations": [{"expression": "object.metadata.name == 'x'", "message": "no"}],
-            },
+                matchConditions=[{"name": "some", "expression": "request.userInfo.uid == 'x'"}],
+                validations=[{"expression": "object.metadata.name == 'x'", "message": "no"}],
+            ),
         ),
         ValidatingAdmissionPolicyBinding(
             "policy-binding",
             metadata={"name": prefix},
-            spec={"policyName": prefix, "validationActions": ["Deny"]},
+            spec=_spec(policyName=prefix, validationActions=["Deny"]),
         ),
     ]
 
@@ -116,12 +121,12 @@ def _workloads(space: Namespace, options: ResourceOptions) -> None:
     Deployment(
         "web",
         metadata=named("web", annotations={}),
-        spec={
-            "replicas": 1,
-            "selector": {"matchLabels": labels},
-            "strategy": {"rollingUpdate": {"maxSurge": "50%", "maxUnavailable": 0}},
-            "template": {"metadata": {"labels": labels}, "spec": template},
-        },
+        spec=_spec(
+            replicas=1,
+            selector={"matchLabels": labels},
+            strategy={"rollingUpdate": {"maxSurge": "50%", "maxUnavailable": 0}},
+            template={"metadata": {"labels": labels}, "spec": template},
+        ),
         opts=options,
     )
     Pod("pod", metadata=named("pod", labels={"version": "1"}), spec=template, opts=options)
@@ -131,13 +136,13 @@ def _workloads(space: Namespace, options: ResourceOptions) -> None:
     Service(
         "service",
         metadata=named("service"),
-        spec={"selector": labels, "ports": [{"port": 80, "targetPort": "http"}]},
+        spec=_spec(selector=labels, ports=[{"port": 80, "targetPort": "http"}]),
         opts=options,
     )
     PodDisruptionBudget(
         "budget",
         metadata=named("budget"),
-        spec={"minAvailable": "50%", "selector": {"matchLabels": labels}},
+        spec=_spec(minAvailable="50%", selector={"matchLabels": labels}),
         opts=options,
     )
 

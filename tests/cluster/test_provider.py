@@ -35,9 +35,11 @@ from tests.cluster.provider_stack import (
 )
 from tools.paths import KUBECONFIG
 
+pytestmark = pytest.mark.usefixtures("local_cluster")
+
 
 @pytest.fixture
-def stack(tmp_path: Path) -> Iterator[Stack]:
+def stack(local_cluster: object, tmp_path: Path) -> Iterator[Stack]:
     with throw_away(tmp_path) as made:
         yield made
 

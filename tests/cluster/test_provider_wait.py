@@ -23,8 +23,11 @@ TIMEOUT_S = 15
 """Long enough for a first crash and its restart."""
 
 
+pytestmark = pytest.mark.usefixtures("local_cluster")
+
+
 @pytest.fixture
-def stack(tmp_path: Path) -> Iterator[Stack]:
+def stack(local_cluster: object, tmp_path: Path) -> Iterator[Stack]:
     with throw_away(tmp_path) as made:
         yield made
 
