@@ -16,7 +16,12 @@ except SettingsError as error:
 settings = stack.settings
 namespace = RestrictedNamespace(
     "namespace",
-    {"name": settings.namespace, "api_server": settings.api_server.as_args()},
+    {
+        "name": settings.namespace,
+        "api_server": settings.api_server.as_args(),
+        "quota": settings.quota,
+    },
+    pulumi.ResourceOptions(protect=settings.protect_namespace),
 )
 pulumi.export("namespace", namespace.name)
 

@@ -13,6 +13,7 @@ from typing import NotRequired
 
 import pulumi
 
+from .manifest import Object
 from .workload import Pattern, PodTemplate, Resources, WorkloadArgs, empty_dir, nginx, script
 
 
@@ -26,7 +27,7 @@ class ResourceArgs(WorkloadArgs):
     """TCP port that nginx listens at. Default 8080."""
 
     load_workers: NotRequired[int]
-    """Processes that generate load at a time. Default 4."""
+    """Processes that generate load at a time. Default 4; 0 leaves the load generator out."""
 
 
 def _resources(
@@ -40,6 +41,13 @@ def _resources(
 
 def pod(args: ResourceArgs) -> PodTemplate:
     """The pod of the pattern."""
+    workers = args.get("load_workers", 4)
+    load_generator: Object = {
+        "name": "load-generator",
+        "image": "shell",
+        "command": script("generate-load", "load-generator", workers),
+        "resources": _resources("100m", "32Mi", "200m", "64Mi"),
+    }
     app = nginx("main-app", "/usr/share/nginx/html", args.get("port", 8080))
     return PodTemplate(
         app={**app, "resources": _resources("250m", "64Mi", "500m", "128Mi")},
@@ -50,12 +58,7 @@ def pod(args: ResourceArgs) -> PodTemplate:
                 "command": script("monitor", "resource-monitor", args.get("interval_seconds", 5)),
                 "resources": _resources("100m", "32Mi", "200m", "64Mi"),
             },
-            {
-                "name": "load-generator",
-                "image": "shell",
-                "command": script("generate-load", "load-generator", args.get("load_workers", 4)),
-                "resources": _resources("100m", "32Mi", "200m", "64Mi"),
-            },
+            *([load_generator] if workers > 0 else []),
         ],
         volumes=[empty_dir("tmp", "16Mi")],
         spec={"shareProcessNamespace": True},

@@ -1,7 +1,8 @@
 """Restricted namespace: a place where only hardened, quiet pods run.
 
-Pod Security `restricted` is enforced, and no traffic goes in or out but to the
-API server, from pods that carry the label for it.
+Pod Security `restricted` is enforced, a container that says nothing of its
+resources gets small ones, and no traffic goes in or out but to the API server,
+from pods that carry the label for it.
 https://kubernetes.io/docs/concepts/security/pod-security-admission/
 https://kubernetes.io/docs/concepts/services-networking/network-policies/
 """
@@ -11,7 +12,7 @@ from typing import NotRequired, TypedDict
 import pulumi
 
 from .manifest import Object, register
-from .workload import API_ACCESS
+from .workload import API_ACCESS, RESOURCES
 
 
 class ApiServer(TypedDict):
@@ -35,6 +36,11 @@ class RestrictedNamespaceArgs(TypedDict):
     api_server: NotRequired[ApiServer]
     """Where the pods with API access may go."""
 
+    quota: NotRequired[dict[str, str]]
+    """Quantity by what all pods together may take, as a ResourceQuota spells it:
+    `requests.cpu`, `limits.memory`, `pods`. Default: no quota.
+    https://kubernetes.io/docs/concepts/policy/resource-quotas/"""
+
 
 class RestrictedNamespace(pulumi.ComponentResource):
     """A namespace with Pod Security `restricted` and a default-deny network policy."""
@@ -46,7 +52,7 @@ class RestrictedNamespace(pulumi.ComponentResource):
         self, name: str, args: RestrictedNamespaceArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("sidecar-powers:index:RestrictedNamespace", name, {}, opts)
-        from pulumi_kubernetes.core.v1 import Namespace
+        from pulumi_kubernetes.core.v1 import LimitRange, Namespace, ResourceQuota
         from pulumi_kubernetes.networking.v1 import NetworkPolicy
 
         api_server = args.get("api_server", {})
@@ -79,4 +85,17 @@ class RestrictedNamespace(pulumi.ComponentResource):
             },
         }
         register(NetworkPolicy, f"{name}-api-access", api_access, inside)
+        # The components set all of it; this is for what others start here.
+        defaults = {"defaultRequest": RESOURCES["requests"], "default": RESOURCES["limits"]}
+        limit_range: Object = {
+            "metadata": {"name": "defaults", "namespace": self.name},
+            "spec": {"limits": [{"type": "Container", **defaults}]},
+        }
+        register(LimitRange, f"{name}-defaults", limit_range, inside)
+        if "quota" in args:
+            quota: Object = {
+                "metadata": {"name": "quota", "namespace": self.name},
+                "spec": {"hard": args["quota"]},
+            }
+            register(ResourceQuota, f"{name}-quota", quota, inside)
         self.register_outputs({"name": self.name})

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, NotRequired, TypedDict
+from typing import Any, NotRequired, TypedDict, cast
 
 import pulumi
 
@@ -60,7 +60,8 @@ class WorkloadArgs(TypedDict):
     """`deployment` (default) or `pod`; any change of a Pod's spec replaces it."""
 
     replicas: NotRequired[int]
-    """Pods of a Deployment. Default 1; an error with `pod`."""
+    """Pods of a Deployment. Default 1; more get a PodDisruptionBudget. An error with `pod`.
+    https://kubernetes.io/docs/tasks/run-application/configure-pdb/"""
 
     sidecars: NotRequired[str]
     """`native` (default: start before the app, stop after it) or `classic`.
@@ -76,7 +77,7 @@ class WorkloadArgs(TypedDict):
     """Requests and limits of containers for which the pattern has none of its own."""
 
 
-RESOURCES: Resources = {
+RESOURCES = {
     "requests": {"cpu": "10m", "memory": "16Mi", "ephemeral-storage": "16Mi"},
     "limits": {"cpu": "100m", "memory": "64Mi", "ephemeral-storage": "128Mi"},
 }
@@ -140,7 +141,7 @@ def pod_spec(template: PodTemplate, args: WorkloadArgs) -> Object:
     _check_names("resources", resources, names)
     _check_names("images", images, [*names, *IMAGES])
     choices = {**IMAGES, **images}
-    defaults = _merged(RESOURCES, args.get("default_resources", {}))
+    defaults = _merged(cast(Resources, RESOURCES), args.get("default_resources", {}))
 
     def hardened(container: Object) -> Object:
         name = container["name"]
@@ -287,6 +288,15 @@ class Pattern(pulumi.ComponentResource):
                 },
             }
             resource = register(Deployment, name, manifest, options)
+            if replicas > 1:
+                from pulumi_kubernetes.policy.v1 import PodDisruptionBudget
+
+                # Whatever drains nodes takes one pod at a time.
+                manifest = {
+                    "metadata": {"name": name, "namespace": namespace, "labels": labels},
+                    "spec": {"maxUnavailable": 1, "selector": {"matchLabels": selector}},
+                }
+                register(PodDisruptionBudget, name, manifest, options)
         words = {"workload": f"{workload}/{name}", "name": name, "namespace": namespace}
         outputs = {
             "kind": workload.capitalize(),

@@ -8,10 +8,9 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from importlib import import_module
 from types import ModuleType
-from typing import Annotated, Any, Literal, TypeVar, cast, get_args, get_origin
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import (
     AfterValidator,
@@ -21,14 +20,15 @@ from pydantic import (
     Field,
     IPvAnyNetwork,
     StringConstraints,
-    ValidationError,
 )
 from pydantic.alias_generators import to_camel
-from pydantic_core import ErrorDetails
 
+from components.manifest import Object
 from components.quantity import parse_quantity
 from components.restricted_namespace import ApiServer as ApiServerArgs
 from components.workload import Pattern, WorkloadArgs, pod_spec
+from stacks.messages import any_of, validated
+from stacks.quota import KEYS, misfits
 
 PROJECT = "sidecar-powers"
 SYSTEM_NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
@@ -53,7 +53,12 @@ def _no_system_namespace(name: str) -> str:
     return name
 
 
-_M = TypeVar("_M", bound=BaseModel)
+def _quota_key(key: str) -> str:
+    if key not in KEYS:
+        raise ValueError(f"allowed is {any_of(KEYS, key)}")
+    return key
+
+
 _EMPTY = BeforeValidator(lambda value: {} if value is None else value)
 """`key:` and `key: null` mean `key: {}`."""
 
@@ -69,6 +74,7 @@ _LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 Name = Annotated[str, StringConstraints(pattern=f"^{_LABEL}$", max_length=63)]
 Namespace = Annotated[Name, AfterValidator(_no_system_namespace)]
 Quantity = Annotated[str, BeforeValidator(_quantity)]
+QuotaKey = Annotated[str, AfterValidator(_quota_key)]
 Quantities = dict[str, Quantity]
 Seconds = Annotated[int, Field(strict=True, ge=1, le=86400)]
 Port = Annotated[int, Field(strict=True, ge=1, le=65535)]
@@ -144,7 +150,7 @@ class EnvInherit(Demo):
 
 class Resource(Demo):
     port: Port | None = None
-    load_workers: Annotated[int, Field(strict=True, ge=1, le=64)] | None = None
+    load_workers: Annotated[int, Field(strict=True, ge=0, le=64)] | None = None
 
 
 PATTERNS: dict[str, type[Demo]] = {
@@ -173,6 +179,8 @@ class Settings(_Model):
     namespace: Namespace
     allow_unpinned_images: Annotated[bool, Field(strict=True)] = False
     api_server: Annotated[ApiServer, _EMPTY] = ApiServer()
+    quota: Annotated[dict[QuotaKey, Quantity], _EMPTY] = {}
+    protect_namespace: Annotated[bool, Field(strict=True)] = False
     defaults: Annotated[Defaults, _EMPTY] = Defaults()
     demos: Annotated[dict[str, Any], _EMPTY] = {}
 
@@ -188,6 +196,11 @@ class Instance:
 
     args: Mapping[str, Any]
     """Arguments of the pattern's component."""
+
+    @property
+    def pod_spec(self) -> Object:
+        """The pod that its component would register. Raises ValueError if args don't fit."""
+        return pod_spec(self.module.pod(self.args), cast(WorkloadArgs, self.args))
 
     @property
     def module(self) -> ModuleType:
@@ -224,10 +237,10 @@ def read(config: Mapping[str, Any]) -> Stack:
     prefix = f"{PROJECT}:"
     own = {key.removeprefix(prefix): config[key] for key in config if key.startswith(prefix)}
     problems: list[str] = []
-    settings = _validated(Settings, own, "", problems)
+    settings = validated(Settings, own, "", problems)
     found = own.get("demos")
     if not isinstance(found, Mapping) or not found:
-        problems.append(f"demos: found {found!r}, allowed is at least one of {_any_of(PATTERNS)}")
+        problems.append(f"demos: found {found!r}, allowed is at least one of {any_of(PATTERNS)}")
         raise SettingsError("\n".join(problems))
     demos: dict[str, Instance] = {}
     for key, value in cast(Mapping[str, Any], found).items():
@@ -235,6 +248,9 @@ def read(config: Mapping[str, Any]) -> Stack:
         if instance is not None:
             demos[key] = instance
     problems += _collisions(demos)
+    if settings is not None and not problems:
+        pods = [(instance.pod_spec, instance.args) for instance in demos.values()]
+        problems += misfits(settings.quota, pods)
     if problems or settings is None:
         raise SettingsError("\n".join(problems))
     return Stack(settings, demos)
@@ -259,14 +275,15 @@ def _demo(key: str, value: Any, settings: Settings, problems: list[str]) -> Inst
     pattern = options["demo"]
     if pattern not in PATTERNS:
         where = path if pattern == key else f"{path}.demo"
-        problems.append(f"{where}: found {pattern!r}, allowed is {_any_of(PATTERNS, pattern)}")
+        problems.append(f"{where}: found {pattern!r}, allowed is {any_of(PATTERNS, pattern)}")
         return None
-    demo = _validated(PATTERNS[pattern], options, path, problems)
+    demo = validated(PATTERNS[pattern], options, path, problems)
     if demo is None:
         return None
     instance = Instance(f"{key}-demo", pattern, _args(key, demo, settings))
-    problems += [f"{path}.{problem}" for problem in _pod_problems(instance, settings)]
-    return instance
+    found = list(_pod_problems(instance, settings))
+    problems += [f"{path}.{problem}" for problem in found]
+    return None if found else instance
 
 
 def _args(key: str, demo: Demo, settings: Settings) -> dict[str, Any]:
@@ -288,7 +305,7 @@ def _pod_problems(instance: Instance, settings: Settings) -> Iterable[str]:
     if args["workload"] == "pod" and args.get("replicas", 1) > 1:
         yield f"replicas: found {args['replicas']}, allowed with workload pod is 1"
     try:
-        spec = pod_spec(instance.module.pod(args), cast(WorkloadArgs, args))
+        spec = instance.pod_spec
     except ValueError as error:
         yield str(error)
         return
@@ -325,72 +342,3 @@ def _collisions(demos: Mapping[str, Instance]) -> Iterable[str]:
                     f" which demos.{accounts[account]} has already"
                 )
             accounts.setdefault(account, key)
-
-
-def _validated(
-    model: type[_M], value: Mapping[str, Any], path: str, problems: list[str]
-) -> _M | None:
-    try:
-        return model.model_validate(value)
-    except ValidationError as error:
-        for problem in error.errors(include_url=False):
-            # A key's own path ends with [key] where the key is at fault.
-            parts = [path, *(str(part) for part in problem["loc"])]
-            where = ".".join(part for part in parts if part)
-            problems.append(f"{where}: {_explained(problem, model)}")
-        return None
-
-
-def _explained(problem: ErrorDetails, model: type[BaseModel]) -> str:
-    context, found = problem.get("ctx", {}), problem["input"]
-    match problem["type"]:
-        case "missing":
-            return "is required"
-        case "extra_forbidden":
-            keys = _keys(model, problem["loc"][:-1])
-            return f"is no key here, allowed is {_any_of(keys, str(problem['loc'][-1]))}"
-        case "int_type":
-            allowed = "a whole number"
-        case "bool_type":
-            allowed = "true or false"
-        case "string_type" | "string_too_short":
-            allowed = "text"
-        case "dict_type" | "model_type" | "model_attributes_type":
-            allowed = "a mapping"
-        case "greater_than_equal":
-            allowed = f"at least {context['ge']}"
-        case "less_than_equal":
-            allowed = f"at most {context['le']}"
-        case "string_pattern_mismatch":
-            allowed = f"text that matches {context['pattern']}"
-        case "string_too_long":
-            allowed = f"at most {context['max_length']} characters"
-        case "literal_error":
-            allowed = context["expected"]
-        case "value_error":
-            return f"found {found!r}, {context['error']}"
-        case _:
-            allowed = problem["msg"]
-    return f"found {found!r}, allowed is {allowed}"
-
-
-def _keys(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
-    """The keys that the model has at a path."""
-    aliases = {field.alias or name: field for name, field in model.model_fields.items()}
-    if not path:
-        return list(aliases)
-    annotation = aliases[str(path[0])].annotation if path[0] in aliases else None
-    rest = path[1:]
-    if get_origin(annotation) is dict:
-        annotation, rest = get_args(annotation)[1], rest[1:]
-    if get_origin(annotation) is Annotated:
-        annotation = get_args(annotation)[0]
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return _keys(annotation, rest)
-    return []
-
-
-def _any_of(allowed: Iterable[str], found: str = "") -> str:
-    allowed = list(allowed)
-    near = get_close_matches(found, allowed, n=1)
-    return ", ".join(allowed) + (f"; did you mean {near[0]}?" if near else "")

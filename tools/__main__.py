@@ -51,9 +51,8 @@ def up(stack: Stack = engine.LOCAL, context: Context = "", yes: Yes = False) -> 
 
     options = ["--yes", "--skip-preview"]
     if stack == engine.LOCAL:
-        from tools import cluster, images
+        from tools import cluster
 
-        images.ensure(_say)
         if cluster.up(_say):
             # What the last cluster ran is gone: the engine should see that first.
             options.append("--refresh")
@@ -62,7 +61,8 @@ def up(stack: Stack = engine.LOCAL, context: Context = "", yes: Yes = False) -> 
         _ask("Deploy there?", yes)
         options = ["--yes"] if yes else []
     engine.initialise(stack)
-    engine.pulumi(stack, "up", *options)
+    # The table that follows says it shorter.
+    engine.pulumi(stack, "up", "--suppress-outputs", *options)
     if not show(stack, aim):
         raise CommandError("Not every demo is ready.")
 
@@ -104,6 +104,8 @@ def cluster_status() -> None:
     parts = cluster.status()
     for name, state, detail in parts:
         typer.echo(f"{name:26}{state:10}{detail}")
+    if any(state not in ("ready", "yes") for _, state, _ in parts):
+        raise typer.Exit(1)
 
 
 @app.command()

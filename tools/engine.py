@@ -46,6 +46,11 @@ def environment(stack: str) -> dict[str, str]:
     variables = {"PATH": toolchain.path()}
     if stack == LOCAL:
         variables["KUBECONFIG"] = str(paths.KUBECONFIG)
+        from tools.cluster.config import API_IP
+
+        # The local cluster is on this machine: no proxy knows the way.
+        direct = [os.environ.get("NO_PROXY", ""), API_IP]
+        variables["NO_PROXY"] = ",".join(filter(None, direct))
         if not _published_plugin():
             variables["PATH"] = f"{STANDIN}{os.pathsep}{variables['PATH']}"
     if "PULUMI_BACKEND_URL" not in os.environ and not _logged_in():

@@ -1,5 +1,6 @@
 """Where things are: what belongs to this work tree, and what all clones share."""
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -9,8 +10,12 @@ ROOT = Path(__file__).resolve().parent.parent
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sidecar-powers"
 """Built binaries and images: costly to make, the same for every clone, safe to delete."""
 
-BIN = CACHE / "bin"
-"""The Kubernetes and Pulumi binaries."""
+GO = ROOT / "tools" / "go"
+"""The Go modules that pin what is built from source."""
+
+_PINNED = b"".join(file.read_bytes() for file in sorted(GO.glob("*/go.mod")))
+BIN = CACHE / "bin" / hashlib.sha256(_PINNED).hexdigest()[:12]
+"""The Kubernetes and Pulumi binaries, in other folders for other versions."""
 
 LOCAL = ROOT / ".local"
 """What this work tree's cluster and stacks leave on disk; not under version control."""

@@ -3,13 +3,51 @@
 import os
 import shutil
 import subprocess
+from collections.abc import Mapping
+
+from tools.errors import CommandError
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 """Where programs are looked for: `su` without `-` leaves the sbin folders out of its PATH."""
 
 
-class ClusterError(Exception):
-    """Why the local cluster cannot do what was asked: one sentence for a person to read."""
+class ClusterError(CommandError):
+    """Why the local cluster cannot do what was asked."""
+
+
+TESTS = {"busybox": "busybox-static", "curl": "curl"}
+"""The Debian package of each program that the unit tests run."""
+
+NODE = {
+    "etcd": "etcd-server",
+    "containerd": "containerd",
+    "ctr": "containerd",
+    "runc": "runc",
+    "/usr/lib/cni/ptp": "containernetworking-plugins",
+    "iptables": "iptables",
+    "ip": "iproute2",
+    "mkfs.ext4": "e2fsprogs",
+    "mount": "mount",
+    "losetup": "mount",
+    "unshare": "util-linux",
+    "nsenter": "util-linux",
+}
+"""The Debian package of each program of the system that the local cluster runs."""
+
+
+BINARIES = (
+    "kube-apiserver",
+    "kube-controller-manager",
+    "kube-scheduler",
+    "kubelet",
+    "kube-proxy",
+)
+"""What the local cluster runs of Kubernetes, built from source."""
+
+
+def missing(packages: Mapping[str, str]) -> dict[str, str]:
+    """Of programs and their packages, the packages that are missing, each with a program."""
+    return {package: program for program, package in packages.items() if not installed(program)}
 
 
 def installed(program: str) -> bool:

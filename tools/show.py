@@ -3,8 +3,7 @@
 import json
 from typing import Any, cast
 
-from rich.console import Console
-from rich.table import Table
+import typer
 
 from tools import engine
 from tools.target import Target
@@ -14,12 +13,12 @@ def show(stack: str, target: Target) -> bool:
     """Print the demos of a stack and how to look at them; True if all are ready."""
     from kubernetes import client, config
 
-    demos: dict[str, dict[str, Any]] = json.loads(
-        engine.pulumi(stack, "stack", "output", "--json", quiet=True)
-    ).get("demos", {})
+    outputs = json.loads(engine.pulumi(stack, "stack", "output", "--json", quiet=True))
+    demos: dict[str, dict[str, Any]] = outputs.get("demos", {})
     connection = cast(Any, config).new_client_from_config(target.kubeconfig, context=target.context)
     api = cast(Any, client).CoreV1Api(connection)
-    table = Table("demo", "kind", "ready", "restarts", "QoS", "how to look at it", box=None)
+    width = max(map(len, [*demos, "demo"]))
+    typer.echo(f"\n{'demo':{width}}  kind        ready  restarts  QoS")
     all_ready = True
     for key, demo in demos.items():
         selector = f"app.kubernetes.io/instance={demo['name']}"
@@ -28,10 +27,10 @@ def show(stack: str, target: Target) -> bool:
         ready = sum(map(_ready, pods))
         restarts = sum(map(_restarts, pods))
         all_ready = all_ready and bool(pods) and ready == len(pods)
-        counts = f"{ready}/{len(pods)}", str(restarts)
-        commands = "\n".join(demo["commands"])
-        table.add_row(key, demo["kind"], *counts, demo["qosClass"], commands)
-    Console(soft_wrap=True).print(table)
+        count = f"{ready}/{len(pods)}"
+        typer.echo(f"{key:{width}}  {demo['kind']:10}  {count:5}  {restarts:8}  {demo['qosClass']}")
+        for command in demo["commands"]:
+            typer.echo(f"    {command}")
     return all_ready
 
 

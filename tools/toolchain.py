@@ -18,50 +18,27 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from tools.paths import BIN, ROOT
+from tools.errors import CommandError
+from tools.paths import BIN, GO, ROOT
+from tools.programs import BINARIES, NODE, TESTS, missing
 
 VENV = ROOT / ".venv"
 LAUNCHERS = ROOT / "tools" / "launchers"
-GO = ROOT / "tools" / "go"
 PYTHON = (3, 11)
 PULUMI = (3, 225)
 """The oldest CLI that is used as it is found; the one that is built otherwise."""
 
-PACKAGES = {
-    "test": {"busybox": "busybox-static", "curl": "curl"},
-    "engine": {},
-    "local": {
-        "etcd": "etcd-server",
-        "containerd": "containerd",
-        "runc": "runc",
-        "/usr/lib/cni/bridge": "containernetworking-plugins",
-        "iptables": "iptables",
-        "conntrack": "conntrack",
-        "ip": "iproute2",
-        "mkfs.ext4": "e2fsprogs",
-    },
-}
-"""Programs that a goal needs, and the Debian package of each."""
+GOALS: dict[str, dict[str, str]] = {"test": TESTS, "engine": {}, "local": NODE}
+"""What can be installed, and the system's programs for it; each includes those before it."""
 
 _KUBERNETES = "k8s.io/kubernetes/cmd"
-_COMPONENTS = (
-    "kube-apiserver",
-    "kube-controller-manager",
-    "kube-scheduler",
-    "kubelet",
-    "kube-proxy",
-)
-
-
-class Missing(Exception):
-    """One sentence: what is missing and how to get it."""
 
 
 def say(line: str) -> None:
@@ -100,27 +77,26 @@ def run(*command: str | Path, **env: str) -> None:
     if done.returncode != 0:
         tail = "\n".join(done.stdout.splitlines()[-15:])
         words = " ".join(str(word) for word in command[:4])
-        raise Missing(f"{words} ... failed with exit code {done.returncode}:\n{tail}")
+        raise CommandError(f"{words} ... failed with exit code {done.returncode}:\n{tail}")
 
 
-def system_packages(programs: Iterable[tuple[str, str]]) -> None:
+def system_packages(programs: Mapping[str, str]) -> None:
     """Install the Debian packages of programs that are missing."""
-    path = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
-    missing = sorted(
-        {package for program, package in programs if not shutil.which(program, path=path)}
-    )
+    packages = sorted(missing(programs))
     if not (VENV / "bin" / "python").exists() and not _has_venv():
-        missing.append("python3-venv")
-    if not missing:
+        packages.append("python3-venv")
+    if not packages:
         return
-    names = " ".join(missing)
+    names = " ".join(packages)
     if not (os.geteuid() == 0 and shutil.which("apt-get")):
-        raise Missing(f"Please install {names} (Debian's names), or run this as root on Debian.")
+        raise CommandError(
+            f"Please install {names} (Debian's names), or run this as root on Debian."
+        )
     quiet = {"DEBIAN_FRONTEND": "noninteractive"}
 
     def install() -> None:
         run("apt-get", "update", **quiet)
-        run("apt-get", "install", "--yes", "--no-install-recommends", *missing, **quiet)
+        run("apt-get", "install", "--yes", "--no-install-recommends", *packages, **quiet)
 
     step(f"Debian packages {names}", install)
 
@@ -182,9 +158,16 @@ def kubernetes() -> None:
         f"{base}.gitMajor={major}",
         f"{base}.gitMinor={minor}",
     ]
-    commands = [*_COMPONENTS, *([] if shutil.which("kubectl") else ["kubectl"])]
+    commands = [*BINARIES, *([] if shutil.which("kubectl") else ["kubectl"])]
     packages = [f"{_KUBERNETES}/{command}" for command in commands]
     _go_install("kubernetes", f"Kubernetes {version}", packages, variables)
+
+
+def images() -> None:
+    """Make the images of the local stack."""
+    from tools.images import ensure
+
+    ensure(lambda line: say(f"  {line}"))
 
 
 def _go_install(module: str, name: str, packages: list[str], variables: list[str]) -> None:
@@ -194,7 +177,7 @@ def _go_install(module: str, name: str, packages: list[str], variables: list[str
         return
     go = shutil.which("go")
     if go is None:
-        raise Missing(f"Please install Go 1.25 or later: {name} is built from source.")
+        raise CommandError(f"Please install Go 1.25 or later: {name} is built from source.")
     flags = " ".join(["-s", "-w", *(f"-X {variable}" for variable in variables)])
 
     def build() -> None:
@@ -205,7 +188,6 @@ def _go_install(module: str, name: str, packages: list[str], variables: list[str
             "-C",
             GO / module,
             "install",
-            "-trimpath",
             "-ldflags",
             flags,
             *wanted,
@@ -237,16 +219,18 @@ def _digest(*files: Path) -> str:
 
 def install(goal: str) -> None:
     """Install what a goal needs; each goal includes the ones before it."""
-    goals = list(PACKAGES)[: list(PACKAGES).index(goal) + 1]
+    goals = list(GOALS)[: list(GOALS).index(goal) + 1]
     if goal == "local" and platform.system() != "Linux":
-        raise Missing("The local cluster needs Linux; other stacks go to any cluster of yours.")
-    system_packages(item for name in goals for item in PACKAGES[name].items())
+        raise CommandError(
+            "The local cluster needs Linux; other stacks go to any cluster of yours."
+        )
+    system_packages({program: GOALS[name][program] for name in goals for program in GOALS[name]})
     work = [python_packages]
     if "engine" in goals:
         work.append(pulumi)
     if "local" in goals:
-        # First: it takes longest.
-        work.insert(0, kubernetes)
+        # First what takes longest.
+        work = [kubernetes, *work, images]
     with ThreadPoolExecutor() as pool:
         running: list[Future[None]] = [pool.submit(task) for task in work]
     for task in running:
@@ -259,12 +243,12 @@ def main() -> None:
         sys.exit(
             f"Please install Python 3.11 or later: {sys.executable} is {platform.python_version()}."
         )
-    if len(sys.argv) != 2 or sys.argv[1] not in PACKAGES:
-        sys.exit(f"usage: {sys.argv[0]} {'|'.join(PACKAGES)}")
+    if len(sys.argv) != 2 or sys.argv[1] not in GOALS:
+        sys.exit(f"usage: {sys.argv[0]} {'|'.join(GOALS)}")
     try:
         install(sys.argv[1])
-    except Missing as missing:
-        sys.exit(str(missing))
+    except CommandError as error:
+        sys.exit(str(error))
     except KeyboardInterrupt:
         sys.exit("Interrupted; run it again to go on.")
 

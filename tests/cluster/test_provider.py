@@ -56,7 +56,8 @@ def test_up_refresh_up_changes_nothing_for_every_kind_in_use(stack: Stack) -> No
 
 def test_outputs_are_those_of_the_live_object(stack: Stack) -> None:
     def program() -> None:
-        made = pod(stack)
+        component = pulumi.ComponentResource("sidecar-powers:index:Any", "component")
+        made = pod(stack, parent=component)
         pulumi.export("class", made.status.qos_class)
         pulumi.export("uid", made.metadata.uid)
         known = Pod.get("known", made.id)
@@ -196,6 +197,22 @@ def test_immutable_fields_are_replaced_and_the_old_object_is_deleted_first(stack
     operations = [operation for operation, token in stack.events if token.endswith(":ConfigMap")]
     assert operations.index("delete-replaced") < operations.index("create-replacement")
     stack.destroy()
+
+
+def test_the_few_mutable_fields_of_a_pod_change_in_place(stack: Stack) -> None:
+    toleration = {"key": "a", "operator": "Exists"}
+    specs: list[dict[str, Any]] = [
+        {},
+        {"tolerations": [toleration]},
+        {"tolerations": [toleration, {"key": "b", "operator": "Exists"}]},
+        {"tolerations": [toleration, {"key": "b", "operator": "Exists"}]}
+        | {"activeDeadlineSeconds": 600},
+    ]
+    stack.up(lambda: pod(stack, spec=specs[0]))
+    for spec in specs[1:]:
+        assert stack.up(lambda s=spec: pod(stack, spec=s)) == {"update": 1}
+    assert stack.refresh() == {"same": 1}
+    assert stack.preview(lambda: pod(stack, spec=specs[1])) == {"replace": 1}
 
 
 def test_config_maps_and_secrets_change_in_place_only_where_the_provider_allows_it(
@@ -342,7 +359,7 @@ def test_deletes_run_side_by_side_and_wait_until_everything_is_gone(stack: Stack
     stubborn[0]["command"] = ["sh", "-c", "sleep 3600"]  # as PID 1 it ignores TERM
 
     def program() -> None:
-        spec = {"containers": stubborn, "terminationGracePeriodSeconds": 4}
+        spec = {"containers": stubborn, "terminationGracePeriodSeconds": 5}
         for number in range(4):
             pod(stack, f"pod-{number}", spec)
         deployment(stack, replicas=2, template=spec)
@@ -350,7 +367,7 @@ def test_deletes_run_side_by_side_and_wait_until_everything_is_gone(stack: Stack
     stack.up(program)
     seconds = stack.timed(stack.destroy)
     assert core_api().list_namespaced_pod(stack.name).items == []
-    assert 4 <= seconds < 12
+    assert 5 <= seconds < 20  # one after the other it would be 25
 
 
 def _settings(stack: Stack) -> Any:

@@ -2,7 +2,7 @@
 
 import sys
 
-from . import ClusterError, down, status, up
+from tools.cluster import ClusterError, down, status, up
 
 try:
     match sys.argv[1:]:

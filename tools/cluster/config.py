@@ -1,4 +1,4 @@
-"""What each part of the cluster is told: its command line and its configuration file."""
+"""The addresses, names and places of the cluster, and the configuration files of its parts."""
 
 import base64
 import json
@@ -8,9 +8,8 @@ from typing import Any
 
 import yaml
 
-from ..images import PAUSE
-from ..paths import BIN, CONTEXT
-from .node import Part
+from tools.images import PAUSE
+from tools.paths import CONTEXT
 
 NODE = "sidecar-powers"
 """The name of the only node."""
@@ -35,16 +34,6 @@ DISK = Path("/run/node")
 
 SOCKET = "/run/containerd/containerd.sock"
 """Of containerd, inside the node."""
-
-PARTS = (
-    "etcd",
-    "containerd",
-    "kube-apiserver",
-    "kube-controller-manager",
-    "kube-scheduler",
-    "kubelet",
-    "kube-proxy",
-)
 
 MOUNT_POINTS = ("/var/lib/cni", "/var/lib/kubelet")
 """Where the node mounts something of its own over what the machine has, if it has any."""
@@ -84,81 +73,18 @@ def mounts(disk: Path) -> list[list[str]]:
     ]
 
 
-def parts(folder: Path, pki: Path) -> dict[str, Part]:
-    """Write the configuration files into `folder` and return what to run, in starting order."""
+def write(folder: Path, pki: Path) -> None:
+    """Write the configuration files of all parts into `folder`, with the keys in `pki`."""
+    network = folder / "cni"
+    network.mkdir(parents=True, exist_ok=True)
     for client in ("kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy"):
         config = kubeconfig(pki, client, f"https://{NODE_IP}:6443")
         _write(folder / f"{client}.kubeconfig", config)
     _write(folder / "kube-scheduler.yaml", _scheduler(folder))
     _write(folder / "kubelet.yaml", _kubelet(pki))
     _write(folder / "kube-proxy.yaml", _proxy(folder))
-    network = folder / "cni"
-    network.mkdir(exist_ok=True)
     (network / "10-pods.conflist").write_text(json.dumps(_network(), indent=2))
     (folder / "containerd.toml").write_text(_containerd(network))
-    return {
-        "etcd": {
-            "command": _command(
-                "etcd",
-                {
-                    "data-dir": DISK / "etcd",
-                    "listen-client-urls": "http://127.0.0.1:2379",
-                    "advertise-client-urls": "http://127.0.0.1:2379",
-                    "listen-peer-urls": "http://127.0.0.1:2380",
-                    # A crash of a part loses nothing without it, only one of the machine could.
-                    "unsafe-no-fsync": "true",
-                    # The only member need not wait a second for others before it leads.
-                    "heartbeat-interval": "20",
-                    "election-timeout": "100",
-                },
-            ),
-            "after": [],
-            "ready": "http://127.0.0.1:2379/health",
-        },
-        "containerd": {
-            "command": _command("containerd", {"config": folder / "containerd.toml"}),
-            "after": [],
-            "ready": SOCKET,
-        },
-        "kube-apiserver": {
-            "command": _command(BIN / "kube-apiserver", _api_server(pki)),
-            "after": ["etcd"],
-            "ready": "https://127.0.0.1:6443/readyz",
-        },
-        "kube-controller-manager": {
-            "command": _command(BIN / "kube-controller-manager", _controllers(folder, pki)),
-            "after": ["kube-apiserver"],
-            "ready": "https://127.0.0.1:10257/healthz",
-        },
-        "kube-scheduler": {
-            "command": _command(
-                BIN / "kube-scheduler",
-                {"config": folder / "kube-scheduler.yaml", "bind-address": "127.0.0.1"},
-            ),
-            "after": ["kube-apiserver"],
-            "ready": "https://127.0.0.1:10259/healthz",
-        },
-        "kubelet": {
-            "command": _command(
-                BIN / "kubelet",
-                {
-                    "config": folder / "kubelet.yaml",
-                    "kubeconfig": folder / "kubelet.kubeconfig",
-                    "root-dir": DISK / "kubelet",
-                    "cert-dir": DISK / "kubelet/pki",
-                    "hostname-override": NODE,
-                    "node-ip": NODE_IP,
-                },
-            ),
-            "after": ["containerd", "kube-apiserver"],
-            "ready": "http://127.0.0.1:10248/healthz",
-        },
-        "kube-proxy": {
-            "command": _command(BIN / "kube-proxy", {"config": folder / "kube-proxy.yaml"}),
-            "after": ["kubelet"],
-            "ready": "http://127.0.0.1:10256/livez",
-        },
-    }
 
 
 def kubeconfig(pki: Path, client: str, server: str) -> dict[str, Any]:
@@ -182,51 +108,6 @@ def kubeconfig(pki: Path, client: str, server: str) -> dict[str, Any]:
         "users": [{"name": client, "user": user}],
         "contexts": [{"name": CONTEXT, "context": {"cluster": CONTEXT, "user": client}}],
         "current-context": CONTEXT,
-    }
-
-
-def _api_server(pki: Path) -> dict[str, object]:
-    """https://kubernetes.io/docs/reference/command-line-tools-reference/kube-apiserver/"""
-    return {
-        "etcd-servers": "http://127.0.0.1:2379",
-        "secure-port": 6443,
-        "advertise-address": NODE_IP,
-        "service-cluster-ip-range": SERVICES,
-        "authorization-mode": "Node,RBAC",
-        "enable-admission-plugins": "NodeRestriction",
-        # Pod Security decides about privileged pods, as on any current cluster.
-        "allow-privileged": "true",
-        "client-ca-file": pki / "ca.crt",
-        "tls-cert-file": pki / "apiserver.crt",
-        "tls-private-key-file": pki / "apiserver.key",
-        "kubelet-certificate-authority": pki / "ca.crt",
-        "kubelet-client-certificate": pki / "apiserver-kubelet-client.crt",
-        "kubelet-client-key": pki / "apiserver-kubelet-client.key",
-        "kubelet-preferred-address-types": "InternalIP",
-        "service-account-issuer": "https://kubernetes.default.svc.cluster.local",
-        "service-account-key-file": pki / "sa.pub",
-        "service-account-signing-key-file": pki / "sa.key",
-    }
-
-
-def _controllers(folder: Path, pki: Path) -> dict[str, object]:
-    """https://kubernetes.io/docs/reference/command-line-tools-reference/kube-controller-manager/"""
-    return {
-        "kubeconfig": folder / "kube-controller-manager.kubeconfig",
-        "bind-address": "127.0.0.1",
-        "use-service-account-credentials": "true",
-        "service-account-private-key-file": pki / "sa.key",
-        "root-ca-file": pki / "ca.crt",
-        "cluster-signing-cert-file": pki / "ca.crt",
-        "cluster-signing-key-file": pki / "ca.key",
-        "flex-volume-plugin-dir": DISK / "volume-plugins",
-        # There is no second one to wait for.
-        "leader-elect": "false",
-        # At the default of 20 a second, its first requests alone take 4 s.
-        "kube-api-qps": 200,
-        "kube-api-burst": 400,
-        # How long a node that is ready may keep the taint that it is not; 5 s by default.
-        "node-monitor-period": "500ms",
     }
 
 
@@ -338,10 +219,6 @@ runtime_type = "io.containerd.runc.v2"
 [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
 SystemdCgroup = false
 """
-
-
-def _command(program: str | Path, flags: Mapping[str, object]) -> list[str]:
-    return [str(program), *(f"--{name}={value}" for name, value in flags.items())]
 
 
 def _write(path: Path, config: Mapping[str, Any]) -> None:

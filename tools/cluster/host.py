@@ -13,13 +13,10 @@ import time
 from collections.abc import Callable, Generator
 from pathlib import Path
 
-from ..paths import LOCAL
-from ..programs import ClusterError, run
-from .config import API_IP, CGROUP, HOST_IP, MOUNT_POINTS
-from .node import Record, start_time
-
-DATA = LOCAL / "cluster"
-"""All that the cluster keeps on disk."""
+from tools.cluster.config import API_IP, CGROUP, HOST_IP, MOUNT_POINTS
+from tools.cluster.node import Record, start_time
+from tools.cluster.state import DATA
+from tools.programs import ClusterError, run
 
 RUN = Path("/run/sidecar-powers")
 """One of these per machine: it says whose cluster runs."""
@@ -85,14 +82,13 @@ def kill(record: Record) -> None:
 
 
 def connect(pid: int) -> None:
-    """Link the machine and the network namespace of `pid`, unless they are linked."""
-    if Path("/sys/class/net", LINK).exists():
-        return
+    """Link the machine and the network namespace of `pid`, or what of it is missing."""
     node = ("nsenter", f"--net=/proc/{pid}/ns/net", "ip")
-    run("ip", "link", "add", LINK, "type", "veth", "peer", "name", "host", "netns", str(pid))
-    run("ip", "address", "add", f"{HOST_IP}/30", "dev", LINK)
+    if not Path("/sys/class/net", LINK).exists():
+        run("ip", "link", "add", LINK, "type", "veth", "peer", "name", "host", "netns", str(pid))
+    run("ip", "address", "replace", f"{HOST_IP}/30", "dev", LINK)
     run("ip", "link", "set", LINK, "up")
-    run(*node, "address", "add", f"{API_IP}/30", "dev", "host")
+    run(*node, "address", "replace", f"{API_IP}/30", "dev", "host")
     run(*node, "link", "set", "host", "up")
 
 
@@ -153,7 +149,7 @@ def _attached(disk: Path) -> str:
 
 
 def _remove_cgroups() -> str:
-    """Remove the node's cgroups; what is left are those with processes that are still ending."""
+    """Remove the node's cgroups, and return what is still in the way of that, if anything."""
     left = ""
     for tree in _cgroup_trees():
         top = tree / CGROUP.strip("/")
@@ -163,10 +159,10 @@ def _remove_cgroups() -> str:
             except FileNotFoundError:
                 pass
             except OSError:
-                processes = Path(group, "cgroup.procs").read_text().split()
-                if processes:
-                    left = f"process {', '.join(processes)}"
                 left = left or group
+                with contextlib.suppress(OSError):
+                    if processes := Path(group, "cgroup.procs").read_text().split():
+                        left = f"process {', '.join(processes)}"
     return left
 
 

@@ -124,6 +124,7 @@ class Node:
                     continue
                 ended = self._progress[name]["ended"] + 1
                 self._set(name, {"state": "ended", "ended": ended})
+            # At once the first time, then without haste: it may end each time that it starts.
             self._begin(name, 1 if ended > 1 else 0)
 
     def _begin(self, name: str, delay: float) -> None:

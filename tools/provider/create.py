@@ -5,8 +5,8 @@ import time
 from collections.abc import Awaitable, Callable
 
 from tools.provider.errors import ApiError
-from tools.provider.objects import Api, Ref
-from tools.provider.values import Object
+from tools.provider.objects import FIELD_MANAGER, Api, Ref
+from tools.provider.values import Object, entries
 
 RETRY_S = 10.0
 """How long a create is tried again while the cluster is only just becoming ready for it."""
@@ -56,6 +56,8 @@ async def preview(
 ) -> None:
     """Ask the API server, by dry run, whether it would take the object.
 
+    `replacing`: the state is known to hold an earlier object of its name.
+
     Raises ApiError with its message if it would not. What the same run may still change is no
     error: a namespace or a service account that is missing, the predecessor of a replacement that
     still exists, and (with a warning) a quota.
@@ -63,7 +65,7 @@ async def preview(
     try:
         await api.create(ref, obj, dry_run=True)
     except ApiError as error:
-        if error.reason == "AlreadyExists" and replacing:
+        if error.reason == "AlreadyExists" and (replacing or await _is_ours(api, ref)):
             return
         if error.code in (403, 404) and _MAY_COME.search(str(error)):
             return
@@ -72,3 +74,10 @@ async def preview(
                 await warn(f"as things stand, the create would fail: {error}")
             return
         raise
+
+
+async def _is_ours(api: Api, ref: Ref) -> bool:
+    """Whether Pulumi made the object: with `--replace` the engine does not say that it holds it."""
+    live = await api.get(ref) or {}
+    managers = [entry.get("manager") for entry in entries(live, "metadata", "managedFields")]
+    return FIELD_MANAGER in managers

@@ -128,7 +128,7 @@ def replaced(old: Object, changes: dict[Path, Change], rules: Rules) -> set[Path
 
 
 def _allowed_in_pod(path: Path, change: Change) -> bool:
-    added_toleration = below(path, _TOLERATIONS) and len(path) == 3 and change is Change.ADD
+    added_toleration = touches(path, _TOLERATIONS) and 1 < len(path) < 4 and change is Change.ADD
     return added_toleration or any(below(path, field) for field in _MUTABLE_IN_POD)
 
 

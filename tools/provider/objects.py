@@ -169,7 +169,9 @@ class Api:
             text = (answer.read() or b"").decode("utf-8", "replace")
         except HTTPError as error:
             host, why = self._client.configuration.host, getattr(error, "reason", error)
-            raise ProviderError(f"the API server at {host} cannot be reached: {why}") from error
+            raise ProviderError(
+                f"the API server at {host} cannot be reached; does the local cluster run? {why}"
+            ) from error
         if answer.status >= 400:
             raise ApiError(answer.status, _status(text))
         return text

@@ -36,9 +36,13 @@ class Kubernetes(engine.Provider):
     async def check_config(self, request: engine.CheckRequest) -> engine.CheckResponse:
         """Refuse other stacks and contexts before anything else happens."""
         chosen = settings(request.new_inputs)
-        cluster.check_stack(request.urn)
-        cluster.connect(chosen.get("kubeconfig", ""), chosen.get("context", ""))
-        return engine.CheckResponse(inputs=request.new_inputs)
+        failures: list[engine.CheckFailure] = []
+        try:
+            cluster.check_stack(request.urn)
+            cluster.connect(chosen.get("kubeconfig", ""), chosen.get("context", ""))
+        except ProviderError as error:
+            failures.append(engine.CheckFailure("", str(error)))
+        return engine.CheckResponse(request.new_inputs, failures)
 
     async def configure(self, request: engine.ConfigureRequest) -> engine.ConfigureResponse:
         """Remember the settings; nothing is read or sent before it is needed."""

@@ -1,64 +1,23 @@
-"""The local cluster's images, made from Debian packages.
+"""Puts images together: the files of Debian packages into a layer, layers into an archive.
 
-No registry is needed, only the machine's own apt sources. Each image holds the files of
-a few packages and what they link to, without documentation, and is named for what it is.
 The archive follows https://github.com/opencontainers/image-spec/blob/main/image-layout.md
 """
 
 import hashlib
 import io
 import json
-import platform
 import re
 import subprocess
 import tarfile
 import tempfile
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from .paths import CACHE
-from .programs import ClusterError, run
-
-REPOSITORY = "localhost/sidecar-powers"
-TAG = "bookworm"
-PAUSE = f"{REPOSITORY}/pause:{TAG}"
-"""What holds a pod's namespaces open, and reaps for it if its containers share processes."""
+from tools.programs import run
 
 USER = 65532
 """The user of every image unless a pod names another: any but root."""
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """What an image is made of."""
-
-    packages: tuple[str, ...]
-    """Debian packages, the one that the image is named for first."""
-
-    command: tuple[str, ...]
-    """What a container runs if its pod says nothing."""
-
-    dependencies: bool = True
-    """Whether to add what the packages depend on; a static program needs nothing."""
-
-
-RECIPES = {
-    "pause": Recipe(("catatonit",), ("/usr/bin/catatonit", "-P"), dependencies=False),
-    "busybox": Recipe(("busybox-static",), ("sh",), dependencies=False),
-    "nginx": Recipe(
-        ("nginx-light", "dash", "busybox-static"), ("nginx", "-e", "stderr", "-g", "daemon off;")
-    ),
-    "curl": Recipe(("curl", "dash", "busybox-static"), ("sh",)),
-}
-
-INSTALLER_ONLY = {
-    *("debconf", "debianutils", "dpkg", "gcc-12-base", "iproute2", "libacl1", "libbpf1"),
-    *("libbsd0", "libbz2-1.0", "libcap2", "libcap2-bin", "libdb5.3", "libelf1", "liblzma5"),
-    *("libmd0", "libmnl0", "libselinux1", "libtirpc-common", "libtirpc3", "libxtables12", "tar"),
-}
-"""Dependencies that only installing needs, or a service manager."""
 
 UNREAD = re.compile(r"usr/share/(doc|man|locale|lintian|vim)/|etc/init\.d/|.*/gconv/|linuxrc/")
 """What no container reads."""
@@ -69,81 +28,6 @@ ACCOUNTS = {
     "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n",
     "etc/group": "root:x:0:\nadm:x:4:\nwww-data:x:33:\nnogroup:x:65534:\n",
 }
-
-
-def ensure(report: Callable[[str], None]) -> Path:
-    """Make the images unless this machine has them, and return the folder they are in.
-
-    Takes about 5 s and 25 MB of downloads. What is made stays, so newer packages come in
-    only once that folder is deleted. Raises ClusterError if apt fails.
-    """
-    # Whatever is changed in this file may change the images.
-    recipe = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
-    folder = CACHE / "images" / recipe[:12]
-    if folder.exists():
-        return folder
-    report("Making the images from Debian packages, once per machine")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent) as made:
-        layout = Layout()
-        with tempfile.TemporaryDirectory() as downloads:
-            for name, recipe in RECIPES.items():
-                packages = _download(recipe, Path(downloads, name))
-                layout.add(f"{REPOSITORY}/{name}:{TAG}", recipe, packages)
-        layout.write(Path(made, "images"))
-        try:
-            Path(made, "images").rename(folder)
-        except OSError:
-            # Another work tree was faster.
-            if not folder.exists():
-                raise
-    return folder
-
-
-def load(folder: Path, socket: str) -> bool:
-    """Give containerd, listening at `socket`, the images it lacks; False if it lacks none."""
-    index = json.loads((folder / "index.json").read_text())
-    wanted = {
-        (manifest["annotations"]["io.containerd.image.name"], manifest["digest"])
-        for manifest in index["manifests"]
-    }
-    client = ("ctr", "--address", socket, "--namespace", "k8s.io", "images")
-    listed = (line.split() for line in run(*client, "list").splitlines())
-    if wanted <= {(words[0], words[2]) for words in listed}:
-        return False
-    run(*client, "import", str(folder / "images.tar"))
-    return True
-
-
-def _download(recipe: Recipe, folder: Path) -> list[Path]:
-    """The packages of a recipe, from the machine's own apt sources, with apt's own checks."""
-    (folder / "partial").mkdir(parents=True)
-    nothing_installed = folder / "status"
-    nothing_installed.touch()
-    options = {
-        "Dir::State::status": nothing_installed,
-        "Dir::Cache::archives": folder,
-        "APT::Install-Recommends": "false",
-        # Other users cannot read a temporary folder, apt's download user neither.
-        "APT::Sandbox::User": "root",
-        "Debug::NoLocking": "true",
-    }
-    command = [
-        "apt-get",
-        *(f"--option={key}={value}" for key, value in options.items()),
-        *("install", "--yes", "--quiet", "--download-only", *recipe.packages),
-    ]
-    try:
-        run(*command)
-    except ClusterError:
-        # The lists are missing, or so old that the versions in them are gone.
-        run("apt-get", "update", "--quiet")
-        run(*command)
-    if recipe.dependencies:
-        return sorted(
-            path for path in folder.glob("*.deb") if path.name.split("_")[0] not in INSTALLER_ONLY
-        )
-    return sorted(path for name in recipe.packages for path in folder.glob(f"{name}_*.deb"))
 
 
 class Layer:
@@ -227,6 +111,7 @@ def _merged(name: str) -> str:
 
 
 def _layer(packages: Iterable[Path]) -> bytes:
+    """The tar archive of an image's only layer."""
     layer = Layer()
     for package in packages:
         layer.unpack(package)
@@ -247,8 +132,10 @@ class Layout:
         self._blobs: dict[str, bytes] = {}
         self._manifests: list[dict[str, Any]] = []
 
-    def add(self, name: str, recipe: Recipe, packages: list[Path]) -> None:
-        """Add an image of one layer."""
+    def add(
+        self, name: str, packages: Iterable[Path], command: Sequence[str], description: str
+    ) -> None:
+        """Add an image that holds the files of some Debian packages and runs a command."""
         layer = _layer(packages)
         config = {
             # Debian's names are those of the specification: amd64, arm64.
@@ -257,8 +144,8 @@ class Layout:
             "config": {
                 "User": f"{USER}:{USER}",
                 "Env": ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"],
-                "Cmd": recipe.command,
-                "Labels": {"org.opencontainers.image.description": _description(recipe, packages)},
+                "Cmd": command,
+                "Labels": {"org.opencontainers.image.description": description},
             },
             "rootfs": {"type": "layers", "diff_ids": [_digest(layer)]},
         }
@@ -293,15 +180,6 @@ class Layout:
         digest = _digest(content)
         self._blobs[digest] = content
         return {"mediaType": media_type, "digest": digest, "size": len(content)}
-
-
-def _description(recipe: Recipe, packages: list[Path]) -> str:
-    """Such as `built from Debian GNU/Linux 12 packages: curl 7.88.1-10+deb12u15, ...`."""
-    versions = dict(path.name.split("_")[:2] for path in packages)
-    named = (f"{name} {versions[name].replace('%3a', ':')}" for name in recipe.packages)
-    system = platform.freedesktop_os_release()
-    release = f"{system['NAME']} {system.get('VERSION_ID', '')}".strip()
-    return f"built from {release} packages: {', '.join(named)}"
 
 
 def _digest(content: bytes) -> str:
