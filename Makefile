@@ -3,6 +3,8 @@
 STACK ?= local
 CONTEXT ?=
 YES ?=
+OUT ?=
+SECRETS ?=
 
 INSTALL = python3 tools/toolchain.py
 TOOLS = .venv/bin/python -m tools
@@ -11,7 +13,7 @@ GOAL = $(if $(filter local,$(STACK)),local,engine)
 TARGET = --stack '$(STACK)' --context '$(CONTEXT)'
 ASSENT = $(if $(filter 1,$(YES)),--yes)
 
-.PHONY: up down preview env test lint unit e2e cluster-down cluster-status
+.PHONY: up down preview render env test lint unit e2e cluster-down cluster-status
 
 up:
 	@$(INSTALL) $(GOAL)
@@ -25,16 +27,20 @@ preview:
 	@$(INSTALL) $(GOAL)
 	@$(TOOLS) preview $(TARGET)
 
+render:
+	@$(INSTALL) python
+	@$(TOOLS) render --stack '$(STACK)' --out '$(OUT)' $(if $(filter 1,$(SECRETS)),--secrets)
+
 env:
 	@$(INSTALL) $(GOAL)
 	@$(TOOLS) env --stack '$(STACK)'
 
 cluster-down:
-	@$(INSTALL) test
+	@$(INSTALL) python
 	@$(TOOLS) cluster-down
 
 cluster-status:
-	@$(INSTALL) test
+	@$(INSTALL) python
 	@$(TOOLS) cluster-status
 
 test: lint unit

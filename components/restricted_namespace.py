@@ -92,10 +92,11 @@ class RestrictedNamespace(pulumi.ComponentResource):
             "spec": {"limits": [{"type": "Container", **defaults}]},
         }
         register(LimitRange, f"{name}-defaults", limit_range, inside)
-        if "quota" in args:
+        hard = args.get("quota", {})
+        if hard:
             quota: Object = {
                 "metadata": {"name": "quota", "namespace": self.name},
-                "spec": {"hard": args["quota"]},
+                "spec": {"hard": hard},
             }
             register(ResourceQuota, f"{name}-quota", quota, inside)
         self.register_outputs({"name": self.name})

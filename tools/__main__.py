@@ -3,6 +3,8 @@
 import os
 import shlex
 import sys
+import time
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -106,6 +108,24 @@ def cluster_status() -> None:
         typer.echo(f"{name:26}{state:10}{detail}")
     if any(state not in ("ready", "yes") for _, state, _ in parts):
         raise typer.Exit(1)
+
+
+@app.command()
+def render(
+    stack: Stack = engine.LOCAL,
+    out: Annotated[str, typer.Option(help="A folder for a file an object.")] = "",
+    secrets: Annotated[bool, typer.Option("--secrets", help="Show secret values.")] = False,
+) -> None:
+    """Print a stack's manifests as YAML, dependencies first."""
+    started = time.monotonic()
+    from tools import render as rendering
+
+    found = rendering.render(stack, secrets)
+    if out:
+        rendering.write(found, stack, Path(out))
+    else:
+        typer.echo("---\n".join(rendering.to_yaml(item.object) for item in found), nl=False)
+    _say(f"{len(found)} objects in {time.monotonic() - started:.2f} s")
 
 
 @app.command()

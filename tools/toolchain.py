@@ -1,7 +1,8 @@
 """Installs what the other commands need, side by side, and nothing twice.
 
-    python3 tools/toolchain.py test    # the virtual environment, and what tests of scripts run
-    python3 tools/toolchain.py engine  # and the Pulumi CLI
+    python3 tools/toolchain.py python  # the virtual environment
+    python3 tools/toolchain.py test    # and what the unit tests run
+    python3 tools/toolchain.py engine  # the virtual environment and the Pulumi CLI
     python3 tools/toolchain.py local   # and Kubernetes, for the local cluster
 
 Runs under the system's Python, before there is a virtual environment, so it
@@ -35,8 +36,8 @@ PYTHON = (3, 11)
 PULUMI = (3, 225)
 """The oldest CLI that is used as it is found; the one that is built otherwise."""
 
-GOALS: dict[str, dict[str, str]] = {"test": TESTS, "engine": {}, "local": NODE}
-"""What can be installed, and the system's programs for it; each includes those before it."""
+GOALS: dict[str, dict[str, str]] = {"python": {}, "test": TESTS, "engine": {}, "local": NODE}
+"""What can be installed, and the system's programs for it."""
 
 _KUBERNETES = "k8s.io/kubernetes/cmd"
 
@@ -218,19 +219,17 @@ def _digest(*files: Path) -> str:
 
 
 def install(goal: str) -> None:
-    """Install what a goal needs; each goal includes the ones before it."""
-    goals = list(GOALS)[: list(GOALS).index(goal) + 1]
+    """Install what a goal needs."""
     if goal == "local" and platform.system() != "Linux":
-        raise CommandError(
-            "The local cluster needs Linux; other stacks go to any cluster of yours."
-        )
-    system_packages({program: GOALS[name][program] for name in goals for program in GOALS[name]})
-    work = [python_packages]
-    if "engine" in goals:
+        raise CommandError("The local cluster needs Linux; other stacks go to your own clusters.")
+    system_packages(GOALS[goal])
+    # What takes longest comes first.
+    work = [kubernetes] if goal == "local" else []
+    work.append(python_packages)
+    if goal in ("engine", "local"):
         work.append(pulumi)
-    if "local" in goals:
-        # First what takes longest.
-        work = [kubernetes, *work, images]
+    if goal == "local":
+        work.append(images)
     with ThreadPoolExecutor() as pool:
         running: list[Future[None]] = [pool.submit(task) for task in work]
     for task in running:
