@@ -56,5 +56,5 @@ unit:
 	.venv/bin/python -m pytest -q -n 2 tests/unit
 
 e2e:
-	@$(INSTALL) local
+	@$(INSTALL) e2e
 	.venv/bin/python -m pytest -q tests/cluster

@@ -4,6 +4,7 @@
     python3 tools/toolchain.py test    # and what the unit tests run
     python3 tools/toolchain.py engine  # the virtual environment and the Pulumi CLI
     python3 tools/toolchain.py local   # and Kubernetes, for the local cluster
+    python3 tools/toolchain.py e2e     # and what the cluster tests run
 
 Runs under the system's Python, before there is a virtual environment, so it
 uses the standard library alone. On Debian as root it installs the packages it
@@ -36,7 +37,13 @@ PYTHON = (3, 11)
 PULUMI = (3, 225)
 """The oldest CLI that is used as it is found; the one that is built otherwise."""
 
-GOALS: dict[str, dict[str, str]] = {"python": {}, "test": TESTS, "engine": {}, "local": NODE}
+GOALS: dict[str, dict[str, str]] = {
+    "python": {},
+    "test": TESTS,
+    "engine": {},
+    "local": NODE,
+    "e2e": NODE,
+}
 """What can be installed, and the system's programs for it."""
 
 _KUBERNETES = "k8s.io/kubernetes/cmd"
@@ -164,6 +171,12 @@ def kubernetes() -> None:
     _go_install("kubernetes", f"Kubernetes {version}", packages, variables)
 
 
+def kube_score() -> None:
+    """Build kube-score, which judges manifests."""
+    package = "github.com/zegl/kube-score/cmd/kube-score"
+    _go_install("kube-score", "kube-score 1.20.0", [package], [])
+
+
 def images() -> None:
     """Make the images of the local stack."""
     from tools.images import ensure
@@ -220,16 +233,19 @@ def _digest(*files: Path) -> str:
 
 def install(goal: str) -> None:
     """Install what a goal needs."""
-    if goal == "local" and platform.system() != "Linux":
+    local = goal in ("local", "e2e")
+    if local and platform.system() != "Linux":
         raise CommandError("The local cluster needs Linux; other stacks go to your own clusters.")
     system_packages(GOALS[goal])
     # What takes longest comes first.
-    work = [kubernetes] if goal == "local" else []
+    work = [kubernetes] if local else []
     work.append(python_packages)
-    if goal in ("engine", "local"):
+    if local or goal == "engine":
         work.append(pulumi)
-    if goal == "local":
+    if local:
         work.append(images)
+    if goal == "e2e":
+        work.append(kube_score)
     with ThreadPoolExecutor() as pool:
         running: list[Future[None]] = [pool.submit(task) for task in work]
     for task in running:

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.unit.hardening import assert_hardened
 from tests.unit.recorder import Object, containers, pod_of
 from tools import engine, paths
 from tools.errors import CommandError
 from tools.render import REDACTED, Rendered, render, to_yaml, write
 
 STACKS = sorted(path.name.split(".")[1] for path in (paths.ROOT / "stacks").glob("Pulumi.*.yaml"))
-HARDENED = [stack for stack in STACKS if stack != "article"]
 every_stack = pytest.mark.parametrize("stack", STACKS)
 
 PROGRAM = """
@@ -100,17 +100,17 @@ def test_an_environments_quota_is_the_declared_one(stack: str) -> None:
     assert quota["spec"]["hard"] == engine.stack_config(stack)["sidecar-powers:quota"]
 
 
-@pytest.mark.parametrize("stack", HARDENED)
-def test_images_are_pinned_and_nothing_is_unbounded(stack: str) -> None:
+@every_stack
+def test_every_pod_is_hardened(stack: str) -> None:
     for workload in workloads(stack).values():
-        pod = pod_of(workload)
-        for container in containers(pod).values():
+        assert_hardened(pod_of(workload))
+
+
+@pytest.mark.parametrize("stack", [stack for stack in STACKS if stack != "article"])
+def test_images_are_pinned(stack: str) -> None:
+    for workload in workloads(stack).values():
+        for container in containers(pod_of(workload)).values():
             assert re.search(r":(bookworm|\d+\.\d+\.\d+)$", container["image"])
-            for part in ("requests", "limits"):
-                found = container["resources"][part]
-                assert found.keys() >= {"cpu", "memory", "ephemeral-storage"}
-        for volume in pod["spec"].get("volumes", []):
-            assert volume.keys() & {"projected", "downwardAPI"} or volume["emptyDir"]["sizeLimit"]
 
 
 def test_prod_has_two_replicas_a_budget_each_and_no_load() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from components.workload import qos_class
+from tests.unit.hardening import assert_hardened
 from tests.unit.patterns import PATTERNS
 from tests.unit.recorder import Object, containers, outputs, pod_of, registered
 
@@ -36,30 +37,8 @@ def test_empty_args_give_a_deployment_with_native_sidecars(pattern: str) -> None
 
 @every_pattern
 @every_form
-def test_every_container_is_hardened(pattern: str, form: Object) -> None:
-    pod = pod_of(workload(pattern, form))
-    spec = pod["spec"]
-    assert spec["automountServiceAccountToken"] is False
-    assert spec["securityContext"]["runAsNonRoot"] is True
-    assert spec["securityContext"]["runAsUser"] >= 10000
-    assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
-    assert not {"hostNetwork", "hostPID", "hostIPC"} & spec.keys()
-    for container in containers(pod).values():
-        assert container["securityContext"] == {
-            "allowPrivilegeEscalation": False,
-            "capabilities": {"drop": ["ALL"]},
-            "readOnlyRootFilesystem": True,
-        }
-        assert container["terminationMessagePolicy"] == "FallbackToLogsOnError"
-        for part in ("requests", "limits"):
-            assert container["resources"][part].keys() == {"cpu", "memory", "ephemeral-storage"}
-
-
-@every_pattern
-@every_form
-def test_every_volume_is_bounded_or_read_only(pattern: str, form: Object) -> None:
-    for volume in pod_of(workload(pattern, form))["spec"].get("volumes", []):
-        assert volume.keys() & {"projected", "downwardAPI"} or volume["emptyDir"]["sizeLimit"]
+def test_every_pod_is_hardened(pattern: str, form: Object) -> None:
+    assert_hardened(pod_of(workload(pattern, form)))
 
 
 @every_pattern

@@ -1,0 +1,24 @@
+"""What every pod of the project holds to."""
+
+from tests.unit.recorder import Object, containers
+
+
+def assert_hardened(pod: Object) -> None:
+    """Pod Security `restricted` and more: see components/workload.py."""
+    spec = pod["spec"]
+    assert spec["automountServiceAccountToken"] is False
+    assert spec["securityContext"]["runAsNonRoot"] is True
+    assert spec["securityContext"]["runAsUser"] >= 10000
+    assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert not {"hostNetwork", "hostPID", "hostIPC"} & spec.keys()
+    for container in containers(pod).values():
+        assert container["securityContext"] == {
+            "allowPrivilegeEscalation": False,
+            "capabilities": {"drop": ["ALL"]},
+            "readOnlyRootFilesystem": True,
+        }
+        assert container["terminationMessagePolicy"] == "FallbackToLogsOnError"
+        for part in ("requests", "limits"):
+            assert container["resources"][part].keys() >= {"cpu", "memory", "ephemeral-storage"}
+    for volume in spec.get("volumes", []):
+        assert volume.keys() & {"projected", "downwardAPI"} or volume["emptyDir"]["sizeLimit"]

@@ -1,0 +1,107 @@
+"""Whatever a stack file says: it deploys hardened pods, or every problem has a path."""
+
+import json
+import re
+import runpy
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pulumi.runtime import set_all_config
+
+from stacks.settings import PATTERNS, SettingsError, read
+from tests.unit.hardening import assert_hardened
+from tests.unit.recorder import pod_of, registered
+from tools import paths
+
+CONTAINERS = ["main-app", "sidecar-config", "signal-sender", "load-generator", "nobody"]
+QUANTITIES = st.sampled_from(["10m", "100m", "1", 2, "64Mi", "1Gi", "0", "-1", "lots", None, True])
+AMOUNTS = st.dictionaries(st.sampled_from(["cpu", "memory"]), QUANTITIES, max_size=2)
+RESOURCES = st.one_of(
+    st.none(),
+    st.fixed_dictionaries({}, optional={"requests": AMOUNTS, "limits": AMOUNTS, "limit": AMOUNTS}),
+)
+IMAGES = st.dictionaries(
+    st.sampled_from(["nginx", "shell", "curl", *CONTAINERS]),
+    st.sampled_from(["a:1", "a", "a:latest", "host:5000/a", "host:5000/a:1", "", 1]),
+    max_size=2,
+)
+ANYTHING = st.one_of(
+    st.none(), st.booleans(), st.integers(-2, 100), st.floats(), st.text(max_size=3)
+)
+OPTIONS = {
+    "intervalSeconds": st.one_of(st.integers(-1, 100), ANYTHING),
+    "replicas": st.one_of(st.integers(0, 3), ANYTHING),
+    "workload": st.sampled_from(["deployment", "pod", "job"]),
+    "sidecars": st.sampled_from(["native", "classic", "old"]),
+    "images": st.one_of(IMAGES, ANYTHING),
+    "resources": st.one_of(
+        st.dictionaries(st.sampled_from(CONTAINERS), RESOURCES, max_size=2), ANYTHING
+    ),
+    "port": ANYTHING,
+    "message": ANYTHING,
+    "intervall": ANYTHING,
+}
+DEMO = st.one_of(ANYTHING, st.fixed_dictionaries({}, optional=OPTIONS))
+GOOD: st.SearchStrategy[Any] = st.fixed_dictionaries(
+    {},
+    optional={
+        "intervalSeconds": st.integers(1, 100),
+        "replicas": st.just(1),
+        "workload": st.sampled_from(["deployment", "pod"]),
+        "sidecars": st.sampled_from(["native", "classic"]),
+        "resources": st.fixed_dictionaries(
+            {}, optional={"main-app": st.just({"limits": {"cpu": "2", "memory": "1Gi"}})}
+        ),
+        "images": st.dictionaries(st.sampled_from(["nginx", "shell"]), st.just("a:1"), max_size=2),
+    },
+)
+NAMES = st.sampled_from([*PATTERNS, "signl", "a-b", "-a", "A"])
+STACK = st.fixed_dictionaries(
+    {"sidecar-powers:namespace": st.sampled_from(["here", "UPPER", "kube-system"])},
+    optional={
+        "sidecar-powers:demos": st.dictionaries(NAMES, DEMO, max_size=3),
+        "sidecar-powers:quota": st.dictionaries(
+            st.sampled_from(["pods", "limits.cpu", "limit.cpu"]), QUANTITIES, max_size=2
+        ),
+        "sidecar-powers:apiServer": ANYTHING,
+        "sidecar-powers:unknown": ANYTHING,
+    },
+)
+GOOD_STACK: st.SearchStrategy[Any] = st.fixed_dictionaries(
+    {
+        "sidecar-powers:namespace": st.just("here"),
+        "sidecar-powers:demos": st.dictionaries(st.sampled_from([*PATTERNS]), GOOD, min_size=1),
+    }
+)
+LINE = re.compile(
+    r"(namespace|demos|quota|apiServer|unknown|defaults)(\.[-\w]+)*: "
+    r"(found .*(allowed|negative)|is required|is no key here, allowed|allowed|the key allows)"
+)
+
+
+@given(STACK)
+@settings(max_examples=300, deadline=None)
+def test_whatever_is_refused_names_a_path(config: dict[str, Any]) -> None:
+    try:
+        read(config)
+    except SettingsError as error:
+        for line in str(error).splitlines():
+            assert LINE.match(line), line
+
+
+@given(GOOD_STACK)
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_whatever_is_accepted_deploys_hardened_pods(config: dict[str, Any]) -> None:
+    texts = {
+        key: item if isinstance(item, str) else json.dumps(item) for key, item in config.items()
+    }
+
+    def program() -> None:
+        set_all_config(texts)
+        runpy.run_path(str(paths.ROOT), run_name="__main__")
+
+    workloads = registered(program).of("Deployment", "Pod")
+    assert len(workloads) == len(config["sidecar-powers:demos"])
+    for workload in workloads:
+        assert_hardened(pod_of(workload))
