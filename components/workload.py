@@ -255,6 +255,15 @@ class Pattern(pulumi.ComponentResource):
             "app.kubernetes.io/managed-by": "pulumi",
         }
         pod_labels = {**labels, **template.labels}
+        if replicas > 1:
+            # On different nodes, if there are different nodes.
+            spread = {
+                "maxSkew": 1,
+                "topologyKey": "kubernetes.io/hostname",
+                "whenUnsatisfiable": "ScheduleAnyway",
+                "labelSelector": {"matchLabels": selector},
+            }
+            spec["topologySpreadConstraints"] = [spread]
         options = pulumi.ResourceOptions(parent=self, depends_on=list(depends_on))
         if workload == "pod":
             from pulumi_kubernetes.core.v1 import Pod

@@ -70,12 +70,13 @@ class _Mocks(runtime.Mocks):
         raise CommandError(f"{args.token} needs an engine: it can't be rendered.")
 
 
-def render(stack: str, secrets: bool = False) -> list[Rendered]:
+def render(stack: str, secrets: bool = False, config: Object | None = None) -> list[Rendered]:
     """The objects of a stack, dependencies first, secrets readable only if asked for.
 
-    Raises CommandError where the stack's file is wrong.
+    `config` is what the stack's file configures, which is read if it is not given.
+    Raises CommandError where it is wrong.
     """
-    config = engine.stack_config(stack)
+    config = engine.stack_config(stack) if config is None else config
     monitor = _Monitor()
     runtime.set_mocks(
         cast(Any, monitor).mocks,

@@ -32,6 +32,7 @@ class Project:
         self.folder = folder
         self.stack = f"e2e-{secrets.token_hex(4)}"
         self.namespace = self.stack
+        self.config: Object = {}
         for name in ("Pulumi.yaml", "__main__.py", "components", "stacks"):
             source = paths.ROOT / name
             copy = shutil.copytree if source.is_dir() else shutil.copy
@@ -51,17 +52,21 @@ class Project:
     def file(self) -> Path:
         return self.folder / "stacks" / f"Pulumi.{self.stack}.yaml"
 
-    def configure(self, **settings: Any) -> None:
-        """Write the stack's file: that of the local stack, but for its namespace and these."""
-        content = yaml.safe_load(engine.stack_file(engine.LOCAL).read_text())
-        content["config"] |= {
+    def configure(self, stack: str = engine.LOCAL, **settings: Any) -> None:
+        """Write the stack's file: another stack's, but for cluster, namespace and these."""
+        self.config = {
+            **engine.stack_config(stack),
+            "kubernetes:context": paths.CONTEXT,
             "kubernetes:kubeconfig": str(paths.KUBECONFIG),
             "sidecar-powers:namespace": self.namespace,
         }
-        defaults = content["config"]["sidecar-powers:defaults"]
-        defaults |= settings.pop("defaults", {})
-        content["config"] |= {f"sidecar-powers:{key}": value for key, value in settings.items()}
-        self.file.write_text(yaml.safe_dump(content))
+        if "defaults" in settings:
+            defaults = self.config["sidecar-powers:defaults"]
+            self.config["sidecar-powers:defaults"] = {**defaults, **settings.pop("defaults")}
+        self.config |= {f"sidecar-powers:{key}": value for key, value in settings.items()}
+        # The salt belongs to the stack, which has one from its first configuration on.
+        content = yaml.safe_load(engine.stack_file(engine.LOCAL).read_text())
+        self.file.write_text(yaml.safe_dump({**content, "config": self.config}))
 
     def pulumi(self, *words: str) -> Done:
         done = subprocess.run(
@@ -85,13 +90,25 @@ class Project:
         return _passed(self.pulumi("destroy", "--yes", "--skip-preview"))
 
     def outputs(self) -> Object:
+        return self._json("stack", "output")
+
+    def registered(self) -> list[Object]:
+        """The Kubernetes objects that a preview registers, as the program declares them."""
+        steps = self._json("preview")["steps"]
+        states = [step["newState"] for step in steps if "newState" in step]
+        found = [state for state in states if state["type"].startswith("kubernetes:")]
+        return [state["inputs"] for state in found]
+
+    def _json(self, *words: str) -> Object:
         done = subprocess.run(
-            ["pulumi", "stack", "output", "--json", "--stack", self.stack],
+            ["pulumi", *words, "--json", "--stack", self.stack],
             cwd=self.folder,
             env=self.env,
             capture_output=True,
-            check=True,
+            text=True,
+            check=False,
         )
+        assert done.returncode == 0, done.stdout + done.stderr
         return json.loads(done.stdout)
 
 

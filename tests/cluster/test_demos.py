@@ -1,26 +1,59 @@
-"""The five demos in their default form, deployed by the engine, each power seen at work.
-
-One story in the order of the file: up, look, refresh, up, down.
-"""
+"""Each power seen at work: deployed by the engine, and applied as it is rendered."""
 
 import json
 import re
+import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
 from tests.cluster.project import Cluster, Project, is_ready, restarts
+from tools import engine
+from tools.render import render, to_yaml
 
 DEMOS = ["shared-filesystem", "init-sidecar", "signal", "env-inherit", "resource"]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def deployed(project: Project) -> float:
-    """When the demos were up."""
-    project.up()
-    return time.monotonic()
+@dataclass(frozen=True)
+class Deployed:
+    """Where the demos run, and since when all of them are ready."""
+
+    namespace: str
+    since: float
+
+
+@pytest.fixture(scope="module", params=["engine", "kubectl"])
+def demos(request: pytest.FixtureRequest, project: Project) -> Iterator[Deployed]:
+    """The demos of the local stack in a namespace of their own."""
+    if request.param == "engine":
+        project.up()
+        yield Deployed(project.namespace, time.monotonic())
+        return
+    namespace = f"{project.namespace}-rendered"
+    config = {**project.config, "sidecar-powers:namespace": namespace}
+    objects = [item.object for item in render(engine.LOCAL, config=config)]
+    text = "---\n".join(map(to_yaml, objects))
+    kubectl(project, "apply", "--server-side", "-f", "-", text=text)
+    kubectl(
+        project, "wait", "-n", namespace, "--for=condition=Ready", "pod", "--all", "--timeout=60s"
+    )
+    yield Deployed(namespace, time.monotonic())
+    kubectl(project, "delete", "--wait", "-f", "-", text=text)
+
+
+def kubectl(project: Project, *words: str, text: str = "") -> None:
+    done = subprocess.run(
+        ["kubectl", *words],
+        env=project.env,
+        input=text,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def within(seconds: float, look: Callable[[], Any]) -> Any:
@@ -32,33 +65,16 @@ def within(seconds: float, look: Callable[[], Any]) -> Any:
     return found
 
 
-def test_up_returns_when_every_pod_is_ready(local_cluster: Cluster, project: Project) -> None:
-    pods = local_cluster.pods(project.namespace)
+def test_every_pod_is_ready(local_cluster: Cluster, demos: Deployed) -> None:
+    pods = local_cluster.pods(demos.namespace)
     assert len(pods) == len(DEMOS)
     assert all(is_ready(pod) for pod in pods)
 
 
-def test_outputs_tell_where_each_demo_is(project: Project) -> None:
-    demos = project.outputs()["demos"]
-    assert sorted(demos) == sorted(DEMOS)
-    for key, demo in demos.items():
-        assert (demo["kind"], demo["name"]) == ("Deployment", f"{key}-demo")
-        assert demo["namespace"] == project.namespace
-        assert demo["commands"]
-
-
-def test_the_qos_class_is_the_one_that_the_outputs_predict(
-    local_cluster: Cluster, project: Project
-) -> None:
-    for key, demo in project.outputs()["demos"].items():
-        pod = local_cluster.pod(project.namespace, key)
-        assert pod.status.qos_class == demo["qosClass"] == "Burstable"
-
-
 def test_the_page_that_nginx_serves_is_the_one_that_the_sidecar_publishes(
-    local_cluster: Cluster, project: Project
+    local_cluster: Cluster, demos: Deployed
 ) -> None:
-    where = (project.namespace, "shared-filesystem")
+    where = (demos.namespace, "shared-filesystem")
 
     def served() -> str:
         command = "busybox wget -qO- http://127.0.0.1:8080/"
@@ -72,29 +88,27 @@ def test_the_page_that_nginx_serves_is_the_one_that_the_sidecar_publishes(
 
 
 def test_the_apps_first_line_is_the_initial_configuration(
-    local_cluster: Cluster, project: Project
+    local_cluster: Cluster, demos: Deployed
 ) -> None:
     def log() -> list[str]:
-        return local_cluster.log(project.namespace, "init-sidecar", "main-app").splitlines()
+        return local_cluster.log(demos.namespace, "init-sidecar", "main-app").splitlines()
 
     assert log()[0] == "Initial config"
     assert within(100, lambda: log()[-1].startswith("Updated config "))
 
 
-def test_the_app_answers_each_signal_of_the_sender(
-    local_cluster: Cluster, project: Project
-) -> None:
+def test_the_app_answers_each_signal_of_the_sender(local_cluster: Cluster, demos: Deployed) -> None:
     def lines(container: str, text: str) -> int:
-        return local_cluster.log(project.namespace, "signal", container).count(text)
+        return local_cluster.log(demos.namespace, "signal", container).count(text)
 
     sent = within(30, lambda: lines("signal-sender", "Sending SIGHUP to main process..."))
     assert within(2, lambda: lines("main-app", "Received SIGHUP!") >= sent)
-    assert "Cannot" not in local_cluster.log(project.namespace, "signal", "signal-sender")
+    assert "Cannot" not in local_cluster.log(demos.namespace, "signal", "signal-sender")
 
 
-def test_a_new_label_reaches_the_running_app(local_cluster: Cluster, project: Project) -> None:
+def test_a_new_label_reaches_the_running_app(local_cluster: Cluster, demos: Deployed) -> None:
     def printed() -> list[str]:
-        log = local_cluster.log(project.namespace, "env-inherit", "main-app")
+        log = local_cluster.log(demos.namespace, "env-inherit", "main-app")
         return re.findall(r"^APP_VERSION=(\d\d-\d\d-\d\d)$", log, re.MULTILINE)
 
     first = within(90, printed)[-1]
@@ -102,25 +116,25 @@ def test_a_new_label_reaches_the_running_app(local_cluster: Cluster, project: Pr
 
 
 def test_the_monitor_sees_the_processes_of_all_containers(
-    local_cluster: Cluster, project: Project
+    local_cluster: Cluster, demos: Deployed
 ) -> None:
-    log = local_cluster.log(project.namespace, "resource", "resource-monitor")
+    log = local_cluster.log(demos.namespace, "resource", "resource-monitor")
     assert "nginx: master process" in log
     assert "generate-load" in log
 
 
 def test_the_load_generator_is_throttled_at_its_limit(
-    local_cluster: Cluster, project: Project
+    local_cluster: Cluster, demos: Deployed
 ) -> None:
     read = "cat /sys/fs/cgroup/cpu/cpu.stat /sys/fs/cgroup/cpu.stat 2>/dev/null"
-    stat = local_cluster.run(project.namespace, "resource", "load-generator", read)
+    stat = local_cluster.run(demos.namespace, "resource", "load-generator", read)
     numbers = dict(line.split() for line in stat.splitlines())
     assert int(numbers["nr_throttled"]) > int(numbers["nr_periods"]) * 0.5
 
 
-def test_only_the_version_updater_has_a_token(local_cluster: Cluster, project: Project) -> None:
+def test_only_the_version_updater_has_a_token(local_cluster: Cluster, demos: Deployed) -> None:
     folder = "/var/run/secrets/kubernetes.io/serviceaccount"
-    for pod in local_cluster.pods(project.namespace):
+    for pod in local_cluster.pods(demos.namespace):
         spec = pod.spec
         init: list[Any] = spec.init_containers or []
         for container in [*init, *spec.containers]:
@@ -144,11 +158,11 @@ PATCHES = {
 
 @pytest.mark.parametrize("what", PATCHES)
 def test_the_labeler_can_change_nothing_but_its_own_label(
-    local_cluster: Cluster, project: Project, what: str
+    local_cluster: Cluster, demos: Deployed, what: str
 ) -> None:
     name, patch = PATCHES[what]
-    own = local_cluster.pod(project.namespace, "env-inherit").metadata.name
-    neighbour = local_cluster.pod(project.namespace, "signal").metadata.name
+    own = local_cluster.pod(demos.namespace, "env-inherit").metadata.name
+    neighbour = local_cluster.pod(demos.namespace, "signal").metadata.name
     pod = name.format(own=own, neighbour=neighbour)
     command = (
         "d=/var/run/secrets/kubernetes.io/serviceaccount; curl --silent --cacert $d/ca.crt"
@@ -156,49 +170,16 @@ def test_the_labeler_can_change_nothing_but_its_own_label(
         " --header 'Content-Type: application/merge-patch+json'"
         f" --data '{json.dumps(patch)}' --output /dev/null --write-out '%{{http_code}}'"
         " https://$KUBERNETES_SERVICE_HOST:$KUBERNETES_SERVICE_PORT"
-        f"/api/v1/namespaces/{project.namespace}/pods/{pod}"
+        f"/api/v1/namespaces/{demos.namespace}/pods/{pod}"
     )
-    where = (project.namespace, "env-inherit", "version-updater")
+    where = (demos.namespace, "env-inherit", "version-updater")
     assert local_cluster.run(*where, command) in ("403", "422")
     allowed = command.replace(json.dumps(patch), '{"metadata":{"labels":{"version":"by-hand"}}}')
     assert local_cluster.run(*where, allowed.replace(pod, own)) == "200"
 
 
-def test_after_a_minute_nothing_has_restarted(
-    local_cluster: Cluster, project: Project, deployed: float
-) -> None:
-    time.sleep(max(0, 60 - (time.monotonic() - deployed)))
-    pods = local_cluster.pods(project.namespace)
+def test_after_a_minute_nothing_has_restarted(local_cluster: Cluster, demos: Deployed) -> None:
+    time.sleep(max(0, 60 - (time.monotonic() - demos.since)))
+    pods = local_cluster.pods(demos.namespace)
     assert [restarts(pod) for pod in pods] == [0] * len(DEMOS)
     assert all(is_ready(pod) for pod in pods)
-
-
-def test_refresh_and_a_second_up_change_nothing(project: Project) -> None:
-    assert "unchanged" in project.refresh()
-    project.up("--expect-no-changes")
-
-
-def test_a_wrong_stack_file_is_one_clear_message(project: Project) -> None:
-    project.configure(demos={"signal": {"intervalSeconds": 0}, "resorce": {}})
-    done = project.pulumi("preview")
-    project.configure()
-    assert done.code != 0
-    assert "demos.signal.intervalSeconds: found 0, allowed is at least 1" in done.output
-    assert "demos.resorce: found 'resorce'" in done.output
-    assert "did you mean resource?" in done.output
-    assert "Traceback" not in done.output
-    assert "to create" not in done.output
-
-
-def test_destroy_leaves_nothing_and_takes_seconds(local_cluster: Cluster, project: Project) -> None:
-    started = time.monotonic()
-    project.destroy()
-    assert time.monotonic() - started < 20
-    namespaces = [item.metadata.name for item in local_cluster.core.list_namespace().items]
-    assert project.namespace not in namespaces
-    for listed in (
-        local_cluster.admission.list_validating_admission_policy,
-        local_cluster.admission.list_validating_admission_policy_binding,
-    ):
-        names = [item.metadata.name for item in listed().items]
-        assert not [name for name in names if name.startswith(project.namespace)]
