@@ -25,6 +25,15 @@ def validated(
         return None
 
 
+def wrong_paths(model: type[BaseModel], value: Mapping[str, Any]) -> list[tuple[int | str, ...]]:
+    """Where a value does not fit the model."""
+    try:
+        model.model_validate(value)
+    except ValidationError as error:
+        return [problem["loc"] for problem in error.errors(include_url=False)]
+    return []
+
+
 def _explained(problem: ErrorDetails, model: type[BaseModel]) -> str:
     context, found = problem.get("ctx", {}), problem["input"]
     match problem["type"]:

@@ -27,11 +27,10 @@ from components.manifest import Object
 from components.quantity import parse_quantity
 from components.restricted_namespace import ApiServer as ApiServerArgs
 from components.workload import Pattern, WorkloadArgs, pod_spec
-from stacks.messages import any_of, validated
+from stacks.messages import any_of, validated, wrong_paths
 from stacks.quota import KEYS, misfits
 
 PROJECT = "sidecar-powers"
-SYSTEM_NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
 
 
 class SettingsError(Exception):
@@ -48,7 +47,7 @@ def _quantity(value: object) -> str:
 
 
 def _no_system_namespace(name: str) -> str:
-    if name in SYSTEM_NAMESPACES:
+    if name == "default" or name.startswith("kube-"):
         raise ValueError("allowed is a namespace of the stack's own")
     return name
 
@@ -182,7 +181,7 @@ class Settings(_Model):
     quota: Annotated[dict[QuotaKey, Quantity], _EMPTY] = {}
     protect_namespace: Annotated[bool, Field(strict=True)] = False
     defaults: Annotated[Defaults, _EMPTY] = Defaults()
-    demos: Annotated[dict[str, Any], _EMPTY] = {}
+    demos: Any = None
 
 
 @dataclass(frozen=True)
@@ -237,23 +236,30 @@ def read(config: Mapping[str, Any]) -> Stack:
     prefix = f"{PROJECT}:"
     own = {key.removeprefix(prefix): config[key] for key in config if key.startswith(prefix)}
     problems: list[str] = []
-    settings = validated(Settings, own, "", problems)
+    settings = validated(Settings, own, "", problems) or _what_is_right(own)
     found = own.get("demos")
     if not isinstance(found, Mapping) or not found:
         problems.append(f"demos: found {found!r}, allowed is at least one of {any_of(PATTERNS)}")
         raise SettingsError("\n".join(problems))
     demos: dict[str, Instance] = {}
     for key, value in cast(Mapping[str, Any], found).items():
-        instance = _demo(key, value, settings or Settings(namespace="unread"), problems)
+        instance = _demo(key, value, settings, problems)
         if instance is not None:
             demos[key] = instance
     problems += _collisions(demos)
-    if settings is not None and not problems:
+    if not problems:
         pods = [(instance.pod_spec, instance.args) for instance in demos.values()]
         problems += misfits(settings.quota, pods)
-    if problems or settings is None:
+    if problems:
         raise SettingsError("\n".join(problems))
     return Stack(settings, demos)
+
+
+def _what_is_right(own: Mapping[str, Any]) -> Settings:
+    """The settings without those that are wrong, so that the demos can be checked as well."""
+    wrong = {path[0] for path in wrong_paths(Settings, own)}
+    right = {key: value for key, value in own.items() if key not in wrong}
+    return Settings.model_validate({"namespace": "not-read", **right})
 
 
 def _json_or_text(value: str) -> Any:

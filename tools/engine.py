@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import yaml
 
@@ -37,8 +37,15 @@ def stack_file(stack: str) -> Path:
 
 def stack_config(stack: str) -> dict[str, Any]:
     """What a stack's file configures, by full key (`kubernetes:context`)."""
-    content: dict[str, Any] = yaml.safe_load(stack_file(stack).read_text()) or {}
-    return content.get("config") or {}
+    file = stack_file(stack)
+    try:
+        content = yaml.safe_load(file.read_text())
+    except yaml.YAMLError as error:
+        raise CommandError(f"stacks/{file.name} is no YAML: {error}") from None
+    config = cast(Any, content or {}).get("config") if isinstance(content, dict | None) else content
+    if not isinstance(config, dict | None):
+        raise CommandError(f"stacks/{file.name}: found {config!r}, allowed is `config:` and keys")
+    return cast(dict[str, Any], config or {})
 
 
 def environment(stack: str) -> dict[str, str]:

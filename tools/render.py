@@ -86,7 +86,11 @@ def render(stack: str, secrets: bool = False, config: Object | None = None) -> l
         monitor=monitor,
     )
     runtime.set_all_config(
-        {key: item if isinstance(item, str) else json.dumps(item) for key, item in config.items()}
+        {
+            # YAML knows dates, JSON doesn't; the program will say what it wants instead.
+            key: item if isinstance(item, str) else json.dumps(item, default=str)
+            for key, item in config.items()
+        }
     )
     try:
         cast(Any, runtime).test(lambda: _run())()

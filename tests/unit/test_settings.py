@@ -132,7 +132,18 @@ def test_a_demos_options_are_checked(options: Any, message: str) -> None:
     assert any(re.search(message, line) for line in found), found
 
 
-@pytest.mark.parametrize("namespace", ["", "kube-system", "default", "UPPER", "a" * 64, "-a"])
+def test_a_wrong_setting_does_not_make_the_others_wrong() -> None:
+    found = problems(
+        {"signal": {"images": {"shell": "busybox"}}},
+        namespace="UPPER",
+        allowUnpinnedImages=True,
+    )
+    assert [line.partition(":")[0] for line in found] == ["namespace"]
+
+
+@pytest.mark.parametrize(
+    "namespace", ["kube-mine", "", "kube-system", "default", "UPPER", "a" * 64, "-a"]
+)
 def test_a_namespace_is_a_label_and_the_stacks_own(namespace: str) -> None:
     found = problems({"signal": {}}, namespace=namespace)
     assert found[0].startswith(f"namespace: found {namespace!r}")

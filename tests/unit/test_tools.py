@@ -148,6 +148,16 @@ def test_an_unknown_stack_is_told_which_there_are() -> None:
         engine.stack_file("nope")
 
 
+@pytest.mark.parametrize("text", ["config: [", "config: 5", "- a", "5"])
+def test_a_file_that_is_no_stack_file_is_one_message(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    stack_files(tmp_path, monkeypatch)
+    (tmp_path / "stacks" / "Pulumi.dev.yaml").write_text(text)
+    with pytest.raises(CommandError, match=r"^stacks/Pulumi.dev.yaml"):
+        engine.stack_config("dev")
+
+
 def test_the_local_stack_goes_to_no_context_but_its_own(machine: Path, tmp_path: Path) -> None:
     kubeconfig(tmp_path / "kubeconfig", "prod", "prod")
     kubeconfig(paths.KUBECONFIG, "sidecar-powers-local", "sidecar-powers-local")

@@ -8,7 +8,7 @@ from tools.provider.errors import ApiError
 from tools.provider.objects import FIELD_MANAGER, Api, Ref
 from tools.provider.values import Object, entries
 
-RETRY_S = 10.0
+_RETRY_S = 10.0
 """How long a create is tried again while the cluster is only just becoming ready for it."""
 
 _PAUSE_S = 0.3
@@ -37,7 +37,7 @@ async def create(
 
     Raises ApiError with the API server's message, also if an object of that name exists.
     """
-    deadline = time.monotonic() + RETRY_S
+    deadline = time.monotonic() + _RETRY_S
     while True:
         try:
             return await api.create(ref, obj)

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from pulumi.provider.experimental import provider as engine
+
 from tools.provider.errors import ApiError
-from tools.provider.paths import Path, below, parse, touches
+from tools.provider.paths import Path, below, parse, render, touches
 from tools.provider.values import Object, is_list, is_map
 
 _IDENTITY = ("apiVersion", "kind", "metadata.name", "metadata.namespace")
@@ -142,3 +144,25 @@ def refused_as_immutable(error: ApiError, changes: dict[Path, Change]) -> set[Pa
     fields = [parse(str(cause.get("field", ""))) for cause in error.causes]
     named = {path for path in changes if any(field and touches(path, field) for field in fields)}
     return named or set(changes)
+
+
+def answer(changes: dict[Path, Change], replaces: set[Path], renamed: bool) -> engine.DiffResponse:
+    """What the engine is told. `renamed`: a replacement would get a name of its own.
+
+    Without one the old object has to go first, for the new one takes its name.
+    """
+    renamed = renamed or any(("metadata", key) in changes for key in ("name", "namespace"))
+    return engine.DiffResponse(
+        changes=bool(changes),
+        replaces=[render(path) for path in replaces],
+        delete_before_replace=bool(replaces) and not renamed,
+        diffs=sorted({str(path[0]) for path in changes}),
+        detailed_diff={
+            render(path): engine.PropertyDiff(_kind(change, path in replaces), input_diff=True)
+            for path, change in changes.items()
+        },
+    )
+
+
+def _kind(change: Change, replace: bool) -> engine.PropertyDiffKind:
+    return engine.PropertyDiffKind[f"{change.value}_REPLACE" if replace else change.value]

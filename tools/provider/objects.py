@@ -126,7 +126,7 @@ class Api:
         """The last lines a container printed, empty if there are none to be had."""
         query = {"container": container, "previous": str(previous).lower(), "tailLines": str(lines)}
         try:
-            return await self._text("GET", f"{await self._path(pod)}/log", query)
+            return await asyncio.to_thread(self._send, "GET", f"{await self._path(pod)}/log", query)
         except ApiError:
             return ""
 
@@ -142,10 +142,8 @@ class Api:
 
         Raises ApiError with the API server's message, ProviderError if it cannot be reached.
         """
-        return json.loads(await self._text(method, path, query, body, content_type))
-
-    async def _text(self, *call: Any) -> str:
-        return await asyncio.to_thread(self._send, *call)
+        text = await asyncio.to_thread(self._send, method, path, query, body, content_type)
+        return json.loads(text)
 
     def _send(
         self,

@@ -11,7 +11,7 @@ from tools.provider import apply, cluster, create, diff, drift, wait
 from tools.provider.errors import ApiError, InitFailedError, NotReadyError, ProviderError
 from tools.provider.inputs import complete, is_autonamed, old_inputs, settings, type_of
 from tools.provider.objects import Api, Ref
-from tools.provider.paths import Path, parse, render
+from tools.provider.paths import Path, parse
 from tools.provider.values import Object, Properties, has_unknown, plain_map, properties, section
 
 Log = Callable[[str, str, bool], Awaitable[None]]
@@ -81,17 +81,7 @@ class Kubernetes(engine.Provider):
                 replaces = diff.refused_as_immutable(error, changes)
             except ProviderError:
                 pass  # the update says it
-        moved = any(("metadata", key) in changes for key in ("name", "namespace"))
-        return engine.DiffResponse(
-            changes=bool(changes),
-            replaces=[render(path) for path in replaces],
-            delete_before_replace=bool(replaces) and not moved and not is_autonamed(new),
-            diffs=sorted({str(path[0]) for path in changes}),
-            detailed_diff={
-                render(path): engine.PropertyDiff(_kind(change, path in replaces), input_diff=True)
-                for path, change in changes.items()
-            },
-        )
+        return diff.answer(changes, replaces, renamed=is_autonamed(new))
 
     async def create(self, request: engine.CreateRequest) -> engine.CreateResponse:
         """POST the object and wait until it is ready; in a preview ask if it would be taken."""
@@ -194,10 +184,6 @@ class Kubernetes(engine.Provider):
 
 def _ignored(request: engine.DiffRequest | engine.UpdateRequest) -> list[Path]:
     return [parse(text) for text in request.ignore_changes]
-
-
-def _kind(change: diff.Change, replace: bool) -> engine.PropertyDiffKind:
-    return engine.PropertyDiffKind[f"{change.value}_REPLACE" if replace else change.value]
 
 
 def _outputs(live: Object, inputs: Properties) -> Properties:
