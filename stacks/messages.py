@@ -11,27 +11,25 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 def validated(
-    model: type[Model], value: Mapping[str, Any], path: str, problems: list[str]
-) -> Model | None:
-    """The model of a value, or None, with what is wrong added to the problems."""
+    model: type[Model], value: Mapping[str, Any], path: str, problems: list[str], **required: Any
+) -> Model:
+    """The model of a value, what is wrong with it added to the problems.
+
+    What is wrong is then left out, or replaced by what is given for it, so that the rest can be
+    checked further.
+    """
     try:
         return model.model_validate(value)
     except ValidationError as error:
-        for problem in error.errors(include_url=False):
-            # Pydantic ends the path with [key] where a key is at fault, not its value.
-            parts = [path, *(str(part) for part in problem["loc"])]
-            where = ".".join(part for part in parts if part not in ("", "[key]"))
-            problems.append(f"{where}: {_explained(problem, model)}")
-        return None
-
-
-def wrong_paths(model: type[BaseModel], value: Mapping[str, Any]) -> list[tuple[int | str, ...]]:
-    """Where a value does not fit the model."""
-    try:
-        model.model_validate(value)
-    except ValidationError as error:
-        return [problem["loc"] for problem in error.errors(include_url=False)]
-    return []
+        found = error.errors(include_url=False)
+    for problem in found:
+        # Pydantic ends the path with [key] where a key is at fault, not its value.
+        parts = [path, *(str(part) for part in problem["loc"])]
+        where = ".".join(part for part in parts if part not in ("", "[key]"))
+        problems.append(f"{where}: {_explained(problem, model)}")
+    wrong = {problem["loc"][0] for problem in found}
+    right = {key: item for key, item in value.items() if key not in wrong}
+    return model.model_validate({**required, **right})
 
 
 def _explained(problem: ErrorDetails, model: type[BaseModel]) -> str:

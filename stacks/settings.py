@@ -27,7 +27,7 @@ from components.manifest import Object
 from components.quantity import parse_quantity
 from components.restricted_namespace import ApiServer as ApiServerArgs
 from components.workload import Pattern, WorkloadArgs, pod_spec
-from stacks.messages import any_of, validated, wrong_paths
+from stacks.messages import any_of, validated
 from stacks.quota import KEYS, misfits
 
 PROJECT = "sidecar-powers"
@@ -236,7 +236,7 @@ def read(config: Mapping[str, Any]) -> Stack:
     prefix = f"{PROJECT}:"
     own = {key.removeprefix(prefix): config[key] for key in config if key.startswith(prefix)}
     problems: list[str] = []
-    settings = validated(Settings, own, "", problems) or _what_is_right(own)
+    settings = validated(Settings, own, "", problems, namespace="not-read")
     found = own.get("demos")
     if not isinstance(found, Mapping) or not found:
         problems.append(f"demos: found {found!r}, allowed is at least one of {any_of(PATTERNS)}")
@@ -253,13 +253,6 @@ def read(config: Mapping[str, Any]) -> Stack:
     if problems:
         raise SettingsError("\n".join(problems))
     return Stack(settings, demos)
-
-
-def _what_is_right(own: Mapping[str, Any]) -> Settings:
-    """The settings without those that are wrong, so that the demos can be checked as well."""
-    wrong = {path[0] for path in wrong_paths(Settings, own)}
-    right = {key: value for key, value in own.items() if key not in wrong}
-    return Settings.model_validate({"namespace": "not-read", **right})
 
 
 def _json_or_text(value: str) -> Any:
@@ -284,8 +277,6 @@ def _demo(key: str, value: Any, settings: Settings, problems: list[str]) -> Inst
         problems.append(f"{where}: found {pattern!r}, allowed is {any_of(PATTERNS, pattern)}")
         return None
     demo = validated(PATTERNS[pattern], options, path, problems)
-    if demo is None:
-        return None
     instance = Instance(f"{key}-demo", pattern, _args(key, demo, settings))
     found = list(_pod_problems(instance, settings))
     problems += [f"{path}.{problem}" for problem in found]

@@ -12,6 +12,11 @@ are not, notice edits on refresh. It leaves out Patch and List kinds, Helm, YAML
 resources, functions, the schema (so `pulumi import` needs `--generate-code=false`), the renderer
 to a directory, and waiting for kinds other than Pod, Deployment and Job.
 
+Where it deliberately differs, it says more or refuses less: a preview fails on an object that
+exists already, a misspelt field or a forbidden pod; what keeps a container from being ready is
+told with its last lines; more immutable fields are replaced; and `up` repairs a hand edit that a
+refresh has recorded, where the published plugin reports a conflict.
+
 The story, file by file: `serve` talks to the engine, `plugin` answers it, `cluster` says whom it
 serves, `objects` talks to the API server, `values` translates between the two, `diff` decides
 what is replaced, `drift` reads what somebody else changed, `apply` updates without overwriting
