@@ -20,8 +20,8 @@ namespace = RestrictedNamespace(
         "name": settings.namespace,
         "api_server": settings.api_server.as_args(),
         "quota": settings.quota,
+        "protect": settings.protect_namespace,
     },
-    pulumi.ResourceOptions(protect=settings.protect_namespace),
 )
 pulumi.export("namespace", namespace.name)
 

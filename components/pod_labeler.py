@@ -3,6 +3,7 @@
 RBAC alone can't say it: `resourceNames` needs the pod's name beforehand, and
 `patch` covers all of the pod's fields, its image included. So an admission
 policy says the rest: in its own pod, and only that label, may differ.
+Needs Kubernetes 1.30.
 https://kubernetes.io/docs/reference/access-authn-authz/validating-admission-policy/
 """
 
@@ -21,7 +22,7 @@ class PodLabelerArgs(TypedDict):
 
     name: NotRequired[str]
     """Name of service account, role and binding; the cluster-scoped policy is
-    named `<namespace>-<name>`. Default `pod-labeler`."""
+    named `<namespace>.<name>`. Default `pod-labeler`."""
 
     label: NotRequired[str]
     """The label that may be changed. Default `version`."""
@@ -49,9 +50,10 @@ def policy_spec(namespace: str, account: str, label: str) -> Object:
         }
 
     def labels_kept(left: str, right: str) -> str:
+        # Optional values: a label without a value differs from no label.
         return (
-            f"{left}.metadata.?labels.orValue({{}}).all(key, value, key == '{label}' ||"
-            f" {right}.metadata.?labels[?key].orValue('') == value)"
+            f"{left}.metadata.?labels.orValue({{}}).all(key, key == '{label}' ||"
+            f" {right}.metadata.?labels[?key] == {left}.metadata.?labels[?key])"
         )
 
     return {
@@ -137,7 +139,8 @@ class PodLabeler(pulumi.ComponentResource):
                 ValidatingAdmissionPolicyBinding,
             )
 
-            policy = f"{namespace}-{account}"
+            # No namespace has a dot, so no two pairs give the same name.
+            policy = f"{namespace}.{account}"
             spec = policy_spec(namespace, account, args.get("label", "version"))
             manifest = {"metadata": {"name": policy}, "spec": spec}
             register(ValidatingAdmissionPolicy, name, manifest, child)

@@ -1,8 +1,8 @@
 """Restricted namespace: a place where only hardened, quiet pods run.
 
 Pod Security `restricted` is enforced, a container that says nothing of its
-resources gets small ones, and no traffic goes in or out but to the API server,
-from pods that carry the label for it.
+resources gets small ones, and no traffic goes in or out but to the ports of the
+API server, from pods that carry the label for it.
 https://kubernetes.io/docs/concepts/security/pod-security-admission/
 https://kubernetes.io/docs/concepts/services-networking/network-policies/
 """
@@ -16,12 +16,14 @@ from .workload import API_ACCESS, RESOURCES
 
 
 class ApiServer(TypedDict):
-    """Where pods reach the API server. Network policies see the address behind
-    the service, which can't be known before there is a cluster.
+    """Where pods reach the API server.
+
+    Most networks judge by the address behind the service, which `kubectl get
+    endpointslices kubernetes` shows, some by the service's.
     """
 
     cidr: NotRequired[str]
-    """Its addresses, e.g. `10.96.0.1/32`. Default: any."""
+    """Its addresses, e.g. `192.0.2.10/32`. Default: any."""
 
     port: NotRequired[int]
     """Its TCP port. Default: 443 and 6443."""
@@ -32,6 +34,10 @@ class RestrictedNamespaceArgs(TypedDict):
 
     name: NotRequired[str]
     """Name of the Namespace. Default: the component's."""
+
+    protect: NotRequired[bool]
+    """Whether Pulumi refuses to delete the Namespace, and so all in it. Default false.
+    https://www.pulumi.com/docs/iac/concepts/resources/options/protect/"""
 
     api_server: NotRequired[ApiServer]
     """Where the pods with API access may go."""
@@ -67,7 +73,7 @@ class RestrictedNamespace(pulumi.ComponentResource):
             Namespace,
             name,
             {"metadata": {"name": args.get("name", name), "labels": labels}},
-            pulumi.ResourceOptions(parent=self),
+            pulumi.ResourceOptions(parent=self, protect=args.get("protect", False)),
         )
         self.name = namespace.metadata["name"]
         inside = pulumi.ResourceOptions(parent=self, depends_on=[namespace])
@@ -86,7 +92,10 @@ class RestrictedNamespace(pulumi.ComponentResource):
         }
         register(NetworkPolicy, f"{name}-api-access", api_access, inside)
         # The components set all of it; this is for what others start here.
-        defaults = {"defaultRequest": RESOURCES["requests"], "default": RESOURCES["limits"]}
+        defaults = {
+            "defaultRequest": RESOURCES.get("requests", {}),
+            "default": RESOURCES.get("limits", {}),
+        }
         limit_range: Object = {
             "metadata": {"name": "defaults", "namespace": self.name},
             "spec": {"limits": [{"type": "Container", **defaults}]},

@@ -8,13 +8,13 @@ https://kubernetes.io/docs/concepts/security/pod-security-standards/
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, NotRequired, TypedDict, cast
+from typing import Any, NotRequired, TypedDict
 
 import pulumi
 
 from .manifest import Object, register
+from .messages import any_of
 from .quantity import parse_quantity
 
 IMAGES = {
@@ -77,7 +77,7 @@ class WorkloadArgs(TypedDict):
     """Requests and limits of containers for which the pattern has none of its own."""
 
 
-RESOURCES = {
+RESOURCES: Resources = {
     "requests": {"cpu": "10m", "memory": "16Mi", "ephemeral-storage": "16Mi"},
     "limits": {"cpu": "100m", "memory": "64Mi", "ephemeral-storage": "128Mi"},
 }
@@ -134,22 +134,34 @@ def empty_dir(name: str, size: str) -> Object:
     return {"name": name, "emptyDir": {"sizeLimit": size}}
 
 
+def unknown_names(template: PodTemplate, args: WorkloadArgs) -> list[str]:
+    """What is wrong with the names in `images` and `resources`, a line each."""
+    names = [container["name"] for container in template.containers]
+    found = [(f"resources.{name}", name, names) for name in args.get("resources", {})]
+    found += [(f"images.{name}", name, [*IMAGES, *names]) for name in args.get("images", {})]
+    return [
+        f"{path}: found {name!r}, allowed is {any_of(allowed, name)}"
+        for path, name, allowed in found
+        if name not in allowed
+    ]
+
+
 def pod_spec(template: PodTemplate, args: WorkloadArgs) -> Object:
     """The hardened pod spec. Raises ValueError for arguments that don't fit the pattern."""
     images, resources = args.get("images", {}), args.get("resources", {})
-    names = [container["name"] for container in template.containers]
-    _check_names("resources", resources, names)
-    _check_names("images", images, [*names, *IMAGES])
+    problems = unknown_names(template, args)
+    if problems:
+        raise ValueError("\n".join(problems))
     choices = {**IMAGES, **images}
-    defaults = _merged(cast(Resources, RESOURCES), args.get("default_resources", {}))
+    defaults = merged(RESOURCES, args.get("default_resources", {}))
 
     def hardened(container: Object) -> Object:
         name = container["name"]
-        own = _merged(defaults, container.get("resources", {}))
+        own = merged(defaults, container.get("resources", {}))
         return {
             **container,
             "image": choices.get(name, choices[container["image"]]),
-            "resources": _merged(own, resources.get(name, {})),
+            "resources": merged(own, resources.get(name, {})),
             "terminationMessagePolicy": "FallbackToLogsOnError",
             "securityContext": {
                 "allowPrivilegeEscalation": False,
@@ -284,7 +296,13 @@ class Pattern(pulumi.ComponentResource):
             from pulumi_kubernetes.apps.v1 import Deployment
 
             manifest = {
-                "metadata": {"name": name, "namespace": namespace, "labels": labels},
+                "metadata": {
+                    "name": name,
+                    "namespace": namespace,
+                    "labels": labels,
+                    # Its pods end by themselves: nobody needs to wait for each in turn.
+                    "annotations": {"pulumi.com/deletionPropagationPolicy": "background"},
+                },
                 "spec": {
                     "replicas": replicas,
                     "revisionHistoryLimit": 2,
@@ -319,7 +337,8 @@ class Pattern(pulumi.ComponentResource):
         self.register_outputs(outputs)
 
 
-def _merged(base: Resources, over: Resources) -> Resources:
+def merged(base: Resources, over: Resources) -> Resources:
+    """Requests and limits, those of `over` where both have them."""
     return {
         "requests": {**base.get("requests", {}), **over.get("requests", {})},
         "limits": {**base.get("limits", {}), **over.get("limits", {})},
@@ -332,13 +351,5 @@ def _equal(left: str, right: str | None) -> bool:
 
 def _choice(path: str, found: str, allowed: Sequence[str]) -> str:
     if found not in allowed:
-        raise ValueError(f"{path}: found {found!r}, allowed are {' and '.join(allowed)}")
+        raise ValueError(f"{path}: found {found!r}, allowed is {any_of(allowed, found)}")
     return found
-
-
-def _check_names(path: str, found: Iterable[str], allowed: Sequence[str]) -> None:
-    for name in found:
-        if name not in allowed:
-            near = get_close_matches(name, allowed, n=1)
-            hint = f"; did you mean {near[0]}?" if near else ""
-            raise ValueError(f"{path}.{name}: allowed are {', '.join(allowed)}{hint}")

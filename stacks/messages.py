@@ -1,11 +1,13 @@
 """What pydantic finds wrong, said as a path, what was found and what is allowed."""
 
-from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
+import copy
+from collections.abc import Mapping
 from typing import Annotated, Any, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
+
+from components.messages import any_of
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -22,14 +24,20 @@ def validated(
         return model.model_validate(value)
     except ValidationError as error:
         found = error.errors(include_url=False)
+    right = copy.deepcopy(dict(value))
     for problem in found:
         # Pydantic ends the path with [key] where a key is at fault, not its value.
-        parts = [path, *(str(part) for part in problem["loc"])]
-        where = ".".join(part for part in parts if part not in ("", "[key]"))
+        keys = [str(key) for key in problem["loc"] if key != "[key]"]
+        where = ".".join([path, *keys] if path else keys)
         problems.append(f"{where}: {_explained(problem, model)}")
-    wrong = {problem["loc"][0] for problem in found}
-    right = {key: item for key, item in value.items() if key not in wrong}
+        _remove(right, keys)
     return model.model_validate({**required, **right})
+
+
+def _remove(value: Any, keys: list[str]) -> None:
+    for key in keys[:-1]:
+        value = value.get(key, {})
+    value.pop(keys[-1], None)
 
 
 def _explained(problem: ErrorDetails, model: type[BaseModel]) -> str:
@@ -79,9 +87,3 @@ def _keys(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return _keys(annotation, rest)
     return []
-
-
-def any_of(allowed: Iterable[str], found: str = "") -> str:
-    allowed = list(allowed)
-    near = get_close_matches(found, allowed, n=1)
-    return ", ".join(allowed) + (f"; did you mean {near[0]}?" if near else "")

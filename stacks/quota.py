@@ -48,6 +48,8 @@ def misfits(
     counted = [(pod_usage(spec), args) for spec, args in pods]
     found: list[str] = []
     for key, text in quota.items():
+        if key == "pods" and parse_quantity(text) % 1:
+            found.append(f"quota.pods: found {text}, allowed is a whole number")
         total = sum((usage[key] * args.get("replicas", 1) for usage, args in counted), Decimal(0))
         rolled = (usage[key] for usage, args in counted if args["workload"] == "deployment")
         surge = max(rolled, default=Decimal(0))

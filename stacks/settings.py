@@ -24,11 +24,22 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 
 from components.manifest import Object
+from components.messages import any_of
 from components.quantity import parse_quantity
 from components.restricted_namespace import ApiServer as ApiServerArgs
-from components.workload import Pattern, WorkloadArgs, pod_spec
-from stacks.messages import any_of, validated
-from stacks.quota import KEYS, misfits
+from components.workload import (
+    IMAGES,
+    Pattern,
+    PodTemplate,
+    Resources,
+    WorkloadArgs,
+    merged,
+    pod_spec,
+    unknown_names,
+)
+from components.workload import RESOURCES as DEFAULT_RESOURCES
+from stacks.messages import validated
+from stacks.quota import KEYS, RESOURCES, misfits
 
 PROJECT = "sidecar-powers"
 
@@ -52,6 +63,25 @@ def _no_system_namespace(name: str) -> str:
     return name
 
 
+def _positive(text: str) -> str:
+    """To Kubernetes, a size of 0 means no limit."""
+    if parse_quantity(text) <= 0:
+        raise ValueError("allowed is more than 0")
+    return text
+
+
+def _resource(key: str) -> str:
+    if key not in RESOURCES:
+        raise ValueError(f"allowed is {any_of(RESOURCES, key)}")
+    return key
+
+
+def _no_default_account(name: str) -> str:
+    if name == "default":
+        raise ValueError("allowed is a service account of the demo's own")
+    return name
+
+
 def _quota_key(key: str) -> str:
     if key not in KEYS:
         raise ValueError(f"allowed is {any_of(KEYS, key)}")
@@ -70,30 +100,37 @@ def _text(value: object) -> str:
 
 
 _LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+_IMAGE = (
+    r"^[a-z0-9]+([._/-]+[a-z0-9]+|:[0-9]+/[a-z0-9]+)*"
+    r"(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(@sha256:[0-9a-f]{64})?$"
+)
 Name = Annotated[str, StringConstraints(pattern=f"^{_LABEL}$", max_length=63)]
 Namespace = Annotated[Name, AfterValidator(_no_system_namespace)]
 Quantity = Annotated[str, BeforeValidator(_quantity)]
 QuotaKey = Annotated[str, AfterValidator(_quota_key)]
-Quantities = dict[str, Quantity]
+Size = Annotated[Quantity, AfterValidator(_positive)]
+Quantities = dict[Annotated[str, AfterValidator(_resource)], Quantity]
 Seconds = Annotated[int, Field(strict=True, ge=1, le=86400)]
 Port = Annotated[int, Field(strict=True, ge=1, le=65535)]
 Text = Annotated[str, Field(strict=True, min_length=1)]
+Image = Annotated[str, Field(strict=True, pattern=_IMAGE)]
 
 
 class _Model(BaseModel):
     """Keys are camelCase in the file, snake_case in Python."""
 
-    model_config = ConfigDict(
-        alias_generator=to_camel, extra="forbid", frozen=True, strict=True, populate_by_name=True
-    )
+    model_config = ConfigDict(alias_generator=to_camel, extra="forbid", frozen=True, strict=True)
 
 
 class ContainerResources(_Model):
     requests: Annotated[Quantities, _EMPTY] = {}
     limits: Annotated[Quantities, _EMPTY] = {}
 
+    def as_args(self) -> Resources:
+        return {"requests": self.requests, "limits": self.limits}
 
-Images = Annotated[dict[str, Text], _EMPTY]
+
+Images = Annotated[dict[str, Image], _EMPTY]
 
 
 class Defaults(_Model):
@@ -119,14 +156,14 @@ class Demo(_Model):
 
 class SharedFilesystem(Demo):
     port: Port | None = None
-    size_limit: Quantity | None = None
+    size_limit: Size | None = None
 
 
 class InitSidecar(Demo):
     app_interval_seconds: Seconds | None = None
     initial_text: Text | None = None
     updated_text: Text | None = None
-    size_limit: Quantity | None = None
+    size_limit: Size | None = None
 
 
 class Signal(Demo):
@@ -143,7 +180,7 @@ class EnvInherit(Demo):
         ]
         | None
     ) = None
-    service_account: Name | None = None
+    service_account: Annotated[Name, AfterValidator(_no_default_account)] | None = None
     admission_policy: Annotated[bool, Field(strict=True)] | None = None
 
 
@@ -197,14 +234,29 @@ class Instance:
     """Arguments of the pattern's component."""
 
     @property
+    def template(self) -> PodTemplate:
+        """The pod of its pattern, before images and resources are chosen."""
+        return self.module.pod(self.args)
+
+    @property
+    def names(self) -> list[str]:
+        """What `images` may name: roles and its containers."""
+        return [*IMAGES, *(container["name"] for container in self.template.containers)]
+
+    @property
     def pod_spec(self) -> Object:
         """The pod that its component would register. Raises ValueError if args don't fit."""
-        return pod_spec(self.module.pod(self.args), cast(WorkloadArgs, self.args))
+        return pod_spec(self.template, cast(WorkloadArgs, self.args))
 
     @property
     def module(self) -> ModuleType:
         """The module of the pattern; no other is imported."""
         return import_module(f"components.{self.pattern.replace('-', '_')}")
+
+    @property
+    def containers(self) -> list[Object]:
+        """All containers of its pod, hardened."""
+        return [*self.pod_spec.get("initContainers", []), *self.pod_spec["containers"]]
 
     @property
     def component(self) -> Callable[..., Pattern]:
@@ -220,12 +272,29 @@ class Stack:
     """By key in the file."""
 
 
+def encoded(config: Mapping[str, Any]) -> dict[str, str]:
+    """A stack's configuration as the engine hands it over: text as it is, all else as JSON."""
+    return {
+        # YAML knows dates, JSON doesn't; `read` will say what it wants instead.
+        key: value if isinstance(value, str) else json.dumps(value, default=str)
+        for key, value in config.items()
+        if value is not None
+    }
+
+
 def decoded(config: Mapping[str, str]) -> dict[str, Any]:
-    """A stack's configuration as the engine hands it over, all but text as JSON."""
+    """The reverse of `encoded`."""
     return {
         key: value if key == f"{PROJECT}:namespace" else _json_or_text(value)
         for key, value in config.items()
     }
+
+
+def _json_or_text(value: str) -> Any:
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value
 
 
 def read(config: Mapping[str, Any]) -> Stack:
@@ -237,7 +306,11 @@ def read(config: Mapping[str, Any]) -> Stack:
     own = {key.removeprefix(prefix): config[key] for key in config if key.startswith(prefix)}
     problems: list[str] = []
     settings = validated(Settings, own, "", problems, namespace="not-read")
-    found = own.get("demos")
+    problems += _unpinned("defaults", settings.defaults.images, settings)
+    problems += _limits_below(
+        "defaults.resources", merged(DEFAULT_RESOURCES, settings.defaults.resources.as_args())
+    )
+    found = settings.demos
     if not isinstance(found, Mapping) or not found:
         problems.append(f"demos: found {found!r}, allowed is at least one of {any_of(PATTERNS)}")
         raise SettingsError("\n".join(problems))
@@ -246,23 +319,16 @@ def read(config: Mapping[str, Any]) -> Stack:
         instance = _demo(key, value, settings, problems)
         if instance is not None:
             demos[key] = instance
+    problems += _unknown_defaults(settings, demos.values())
     problems += _collisions(demos)
-    if not problems:
-        pods = [(instance.pod_spec, instance.args) for instance in demos.values()]
-        problems += misfits(settings.quota, pods)
+    problems += misfits(settings.quota, [(item.pod_spec, item.args) for item in demos.values()])
     if problems:
         raise SettingsError("\n".join(problems))
     return Stack(settings, demos)
 
 
-def _json_or_text(value: str) -> Any:
-    try:
-        return json.loads(value)
-    except ValueError:
-        return value
-
-
 def _demo(key: str, value: Any, settings: Settings, problems: list[str]) -> Instance | None:
+    """The instance, what is wrong with it added to the problems; None if it can't be made."""
     path = f"demos.{key}"
     # Objects are named <key>-demo, which must be a DNS label of at most 63 characters.
     if not re.fullmatch(_LABEL, key) or len(key) > 58:
@@ -272,60 +338,70 @@ def _demo(key: str, value: Any, settings: Settings, problems: list[str]) -> Inst
         return None
     options: dict[str, Any] = {"demo": key, **(value or {})}
     pattern = options["demo"]
-    if pattern not in PATTERNS:
+    if not isinstance(pattern, str) or pattern not in PATTERNS:
         where = path if pattern == key else f"{path}.demo"
-        problems.append(f"{where}: found {pattern!r}, allowed is {any_of(PATTERNS, pattern)}")
+        allowed = any_of(PATTERNS, str(pattern))
+        problems.append(f"{where}: found {pattern!r}, allowed is {allowed}")
         return None
     demo = validated(PATTERNS[pattern], options, path, problems)
     instance = Instance(f"{key}-demo", pattern, _args(key, demo, settings))
-    found = list(_pod_problems(instance, settings))
-    problems += [f"{path}.{problem}" for problem in found]
-    return None if found else instance
+    problems += _unpinned(path, demo.images, settings)
+    if instance.args["workload"] == "pod" and instance.args.get("replicas", 1) > 1:
+        found = instance.args["replicas"]
+        problems.append(f"{path}.replicas: found {found}, allowed with workload pod is 1")
+    unknown = unknown_names(instance.template, cast(WorkloadArgs, instance.args))
+    if unknown:
+        problems += [f"{path}.{line}" for line in unknown]
+        return None
+    for container in instance.containers:
+        if container["name"] in demo.resources:
+            where = f"{path}.resources.{container['name']}"
+            problems += _limits_below(where, container["resources"])
+    return instance
 
 
 def _args(key: str, demo: Demo, settings: Settings) -> dict[str, Any]:
+    """The arguments of the demo's component."""
     defaults = settings.defaults
     args = demo.model_dump(exclude={"demo"}, exclude_none=True)
     args["namespace"] = settings.namespace
     args.setdefault("workload", defaults.workload)
     args.setdefault("sidecars", defaults.sidecars)
-    args["images"] = {**defaults.images, **demo.images}
-    args["default_resources"] = defaults.resources.model_dump()
+    args["default_resources"] = defaults.resources.as_args()
     if isinstance(demo, EnvInherit) and key != "env-inherit":
         args.setdefault("service_account", f"{key}-pod-labeler")
+    # The stack's images may name containers that only other demos have.
+    names = Instance("", demo.demo, args).names
+    images = {name: defaults.images[name] for name in defaults.images if name in names}
+    args["images"] = {**images, **demo.images}
     return args
 
 
-def _pod_problems(instance: Instance, settings: Settings) -> Iterable[str]:
-    """What only the finished pod shows."""
-    args = instance.args
-    if args["workload"] == "pod" and args.get("replicas", 1) > 1:
-        yield f"replicas: found {args['replicas']}, allowed with workload pod is 1"
-    try:
-        spec = instance.pod_spec
-    except ValueError as error:
-        yield str(error)
-        return
-    for container in [*spec.get("initContainers", []), *spec["containers"]]:
-        name, image = container["name"], container["image"]
-        requests = container["resources"]["requests"]
-        for resource, limit in container["resources"]["limits"].items():
-            request = requests.get(resource, limit)
-            if parse_quantity(request) > parse_quantity(limit):
-                yield (
-                    f"resources.{name}.limits.{resource}: found {limit},"
-                    f" allowed is at least the request, {request}"
-                )
-        if not settings.allow_unpinned_images and not _pinned(image):
+def _unknown_defaults(settings: Settings, demos: Iterable[Instance]) -> Iterable[str]:
+    allowed = list(dict.fromkeys([*IMAGES, *(name for demo in demos for name in demo.names)]))
+    for name in settings.defaults.images:
+        if name not in allowed:
+            yield f"defaults.images.{name}: found {name!r}, allowed is {any_of(allowed, name)}"
+
+
+def _limits_below(path: str, resources: Resources) -> Iterable[str]:
+    for resource, limit in resources.get("limits", {}).items():
+        request = resources.get("requests", {}).get(resource, limit)
+        if parse_quantity(request) > parse_quantity(limit):
             yield (
-                f"images.{name}: found {image!r}, allowed is an image with a digest or a tag"
-                " other than latest, unless allowUnpinnedImages is true"
+                f"{path}.limits.{resource}: found {limit},"
+                f" allowed is at least the request, {request}"
             )
 
 
-def _pinned(image: str) -> bool:
-    tag = image.rpartition("/")[2].partition(":")[2]
-    return "@sha256:" in image or tag not in ("", "latest")
+def _unpinned(path: str, images: Mapping[str, str], settings: Settings) -> Iterable[str]:
+    for name, image in images.items():
+        tag = image.rpartition("/")[2].partition(":")[2]
+        if tag in ("", "latest") and "@sha256:" not in image and not settings.allow_unpinned_images:
+            yield (
+                f"{path}.images.{name}: found {image!r}, allowed is an image with a digest or a"
+                " tag other than latest, unless allowUnpinnedImages is true"
+            )
 
 
 def _collisions(demos: Mapping[str, Instance]) -> Iterable[str]:

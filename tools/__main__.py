@@ -51,13 +51,12 @@ def up(stack: Stack = engine.LOCAL, context: Context = "", yes: Yes = False) -> 
     """Deploy a stack, wait until all of it is ready, show what runs."""
     from tools.show import show
 
-    options = ["--yes", "--skip-preview"]
+    # The local cluster may be another than the one that the state tells of.
+    options = ["--yes", "--skip-preview", "--refresh"]
     if stack == engine.LOCAL:
         from tools import cluster
 
-        if cluster.up(_say):
-            # What the last cluster ran is gone: the engine should see that first.
-            options.append("--refresh")
+        cluster.up(_say)
     aim = _aim(stack, context)
     if stack != engine.LOCAL:
         _ask("Deploy there?", yes)
@@ -80,9 +79,6 @@ def preview(stack: Stack = engine.LOCAL, context: Context = "") -> None:
 @app.command()
 def down(stack: Stack = engine.LOCAL, context: Context = "", yes: Yes = False) -> None:
     """Remove what a stack deployed."""
-    if not engine.exists(stack):
-        _say(f"Stack {stack} is not deployed.")
-        return
     _aim(stack, context)
     if stack != engine.LOCAL:
         _ask("Remove the stack there?", yes)
@@ -122,7 +118,10 @@ def render(
 
     found = rendering.render(stack, secrets)
     if out:
-        rendering.write(found, stack, Path(out))
+        try:
+            rendering.write(found, stack, Path(out))
+        except (OSError, UnicodeDecodeError) as error:
+            raise CommandError(f"OUT: {error}") from None
     else:
         typer.echo("---\n".join(rendering.to_yaml(item.object) for item in found), nl=False)
     _say(f"{len(found)} objects in {time.monotonic() - started:.2f} s")

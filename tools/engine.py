@@ -14,6 +14,7 @@ from typing import Any, cast
 
 import yaml
 
+from stacks.settings import PROJECT
 from tools import paths, toolchain
 from tools.errors import CommandError
 
@@ -36,16 +37,27 @@ def stack_file(stack: str) -> Path:
 
 
 def stack_config(stack: str) -> dict[str, Any]:
-    """What a stack's file configures, by full key (`kubernetes:context`)."""
+    """What a stack's file configures, by full key (`kubernetes:context`).
+
+    Raises CommandError for a file that is none of a stack.
+    """
     file = stack_file(stack)
     try:
-        content = yaml.safe_load(file.read_text())
-    except yaml.YAMLError as error:
-        raise CommandError(f"stacks/{file.name} is no YAML: {error}") from None
-    config = cast(Any, content or {}).get("config") if isinstance(content, dict | None) else content
-    if not isinstance(config, dict | None):
-        raise CommandError(f"stacks/{file.name}: found {config!r}, allowed is `config:` and keys")
-    return cast(dict[str, Any], config or {})
+        content: Any = yaml.safe_load(file.read_text())
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise CommandError(f"stacks/{file.name} can't be read: {error}") from None
+    found: Any = content
+    if isinstance(content, dict):
+        found = cast(dict[str, Any], content).get("config") or {}
+    config = cast(dict[str, Any], found)
+    if not isinstance(found, dict) or not all(isinstance(key, str) for key in list[Any](config)):
+        raise CommandError(f"stacks/{file.name}: found {found!r}, allowed is `config:` with keys")
+    try:
+        json.dumps(config, default=str)
+    except (TypeError, ValueError) as error:
+        raise CommandError(f"stacks/{file.name} can't be read: {error}") from None
+    # As for the CLI, a key of no package is the project's.
+    return {key if ":" in key else f"{PROJECT}:{key}": config[key] for key in config}
 
 
 def environment(stack: str) -> dict[str, str]:
@@ -60,13 +72,14 @@ def environment(stack: str) -> dict[str, str]:
         variables["NO_PROXY"] = ",".join(filter(None, direct))
         if not _published_plugin():
             variables["PATH"] = f"{STANDIN}{os.pathsep}{variables['PATH']}"
-    if "PULUMI_BACKEND_URL" not in os.environ and not _logged_in():
+    own_state = "PULUMI_BACKEND_URL" not in os.environ and not _logged_in()
+    if own_state:
         state = paths.LOCAL / "state"
         state.mkdir(parents=True, exist_ok=True)
         variables["PULUMI_BACKEND_URL"] = f"file://{state}"
-        if not any(name in os.environ for name in _PASSPHRASES):
-            # No secret of anybody's stands in these files; the CLI wants one all the same.
-            variables["PULUMI_CONFIG_PASSPHRASE"] = ""
+    if (own_state or stack == LOCAL) and not any(name in os.environ for name in _PASSPHRASES):
+        # The local stack's salt goes with the empty passphrase: it keeps no secret of anybody's.
+        variables["PULUMI_CONFIG_PASSPHRASE"] = ""
     if "PULUMI_SKIP_UPDATE_CHECK" not in os.environ:
         variables["PULUMI_SKIP_UPDATE_CHECK"] = "true"
     return variables
@@ -124,11 +137,12 @@ def uses_standin(stack: str) -> bool:
 
 
 def pulumi(stack: str, *words: str, quiet: bool = False) -> str:
-    """Run a `pulumi` command on a stack, its output shown, or returned if quiet.
+    """Run a `pulumi` command, on a stack if one is named; its output is shown, or returned if
+    quiet.
 
     Raises CommandError where it fails; what it printed says why.
     """
-    command = ["pulumi", *words, "--stack", stack]
+    command = ["pulumi", *words, *(["--stack", stack] if stack else [])]
     done = subprocess.run(
         command,
         cwd=paths.ROOT,
@@ -144,20 +158,9 @@ def pulumi(stack: str, *words: str, quiet: bool = False) -> str:
     return done.stdout or ""
 
 
-def exists(stack: str) -> bool:
-    """Whether the backend has the stack."""
-    env = {**os.environ, **environment(stack)}
-    command = ["pulumi", "stack", "ls", "--json"]
-    done = subprocess.run(
-        command, cwd=paths.ROOT, env=env, capture_output=True, text=True, check=False
-    )
-    if done.returncode != 0:
-        raise CommandError(f"`{' '.join(command)}` failed:\n{done.stderr.strip()}")
-    return any(item["name"].split("/")[-1] == stack for item in json.loads(done.stdout or "[]"))
-
-
 def initialise(stack: str) -> None:
     """Create the stack in the backend unless it is there; the current selection stays."""
     stack_file(stack)
-    if not exists(stack):
+    found = json.loads(pulumi("", "stack", "ls", "--json", quiet=True) or "[]")
+    if not any(item["name"].split("/")[-1] == stack for item in found):
         pulumi(stack, "stack", "init", "--no-select", quiet=True)

@@ -5,7 +5,6 @@ and writes down what it registers.
 https://www.pulumi.com/docs/iac/concepts/testing/unit/
 """
 
-import json
 import runpy
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from google.protobuf.json_format import MessageToDict
 from pulumi import runtime
 from pulumi.runtime.mocks import MockMonitor
 
+from stacks.settings import encoded
 from tools import engine, paths
 from tools.errors import CommandError
 
@@ -85,13 +85,7 @@ def render(stack: str, secrets: bool = False, config: Object | None = None) -> l
         preview=False,
         monitor=monitor,
     )
-    runtime.set_all_config(
-        {
-            # YAML knows dates, JSON doesn't; the program will say what it wants instead.
-            key: item if isinstance(item, str) else json.dumps(item, default=str)
-            for key, item in config.items()
-        }
-    )
+    runtime.set_all_config(encoded(config))
     try:
         cast(Any, runtime).test(lambda: _run())()
     except pulumi.RunError as error:
@@ -171,5 +165,5 @@ def write(found: Iterable[Rendered], stack: str, folder: Path) -> None:
         (folder / name).write_text(text)
     for file in folder.glob("*.yaml"):
         # Others' files stay.
-        if file.name not in files and file.read_text().startswith(mark):
+        if file.is_file() and file.name not in files and file.read_text().startswith(mark):
             file.unlink()

@@ -6,6 +6,7 @@ from typing import Any, cast
 import typer
 
 from tools import engine
+from tools.errors import CommandError
 from tools.target import Target
 
 
@@ -22,8 +23,17 @@ def show(stack: str, target: Target) -> bool:
     all_ready = True
     for key, demo in demos.items():
         selector = f"app.kubernetes.io/instance={demo['name']}"
-        found = api.list_namespaced_pod(demo["namespace"], label_selector=selector).items
-        pods = [pod for pod in found if not pod.metadata.deletion_timestamp]
+        try:
+            found = api.list_namespaced_pod(demo["namespace"], label_selector=selector).items
+        except Exception as error:
+            raise CommandError(f"The pods of {key} can't be listed: {error}") from None
+        # What a Deployment has replaced, evicted pods for instance, says nothing of it.
+        pods = [
+            pod
+            for pod in found
+            if not pod.metadata.deletion_timestamp
+            and (demo["kind"] == "Pod" or pod.status.phase not in ("Failed", "Succeeded"))
+        ]
         ready = sum(map(_ready, pods))
         restarts = sum(map(_restarts, pods))
         all_ready = all_ready and bool(pods) and ready == len(pods)

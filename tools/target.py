@@ -3,7 +3,7 @@
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 from urllib.parse import quote
 
 import yaml
@@ -36,24 +36,36 @@ def target(stack: str, context: str) -> Target:
         return _read(str(paths.KUBECONFIG), paths.CONTEXT)
     if named and context and named != context:
         raise CommandError(f"CONTEXT: found {context!r}, the file of stack {stack} names {named!r}")
-    kubeconfig = str(
-        config.get("kubernetes:kubeconfig")
-        or os.environ.get("KUBECONFIG")
-        or Path.home() / ".kube" / "config"
-    )
-    return _read(kubeconfig, named or context)
+    pinned = config.get("kubernetes:kubeconfig", "")
+    if pinned and context and context != named:
+        # The provider reads that file alone, and takes its current context.
+        raise CommandError(
+            f"CONTEXT: the file of stack {stack} names a kubeconfig; name the context there too:"
+            f" pulumi config set kubernetes:context {context} --stack {stack}"
+        )
+    found = pinned or os.environ.get("KUBECONFIG") or Path.home() / ".kube" / "config"
+    return _read(str(found), named or context)
 
 
 def _read(kubeconfig: str, wanted: str) -> Target:
-    from kubernetes import config
-
-    contexts: list[dict[str, Any]]
-    try:
-        contexts, _ = cast(Any, config).list_kube_config_contexts(kubeconfig)
-    except config.ConfigException as error:
-        raise CommandError(f"KUBECONFIG: {error}") from None
-    clusters: dict[str, str] = {item["name"]: item["context"]["cluster"] for item in contexts}
-    current = _current(kubeconfig)
+    """The context that is wanted, or the current one, of a kubeconfig or several."""
+    clusters: dict[str, str] = {}
+    current = ""
+    for file in map(Path, kubeconfig.split(os.pathsep)):
+        path = paths.ROOT / file.expanduser()
+        if not path.exists():
+            continue
+        try:
+            content: Any = yaml.safe_load(path.read_text())
+            contexts: list[dict[str, Any]] = content.get("contexts") or []
+            for item in contexts:
+                clusters.setdefault(item["name"], item["context"]["cluster"])
+            # Of several files the first that names one counts.
+            current = current or content.get("current-context", "")
+        except (OSError, ValueError, yaml.YAMLError, AttributeError, KeyError, TypeError) as error:
+            raise CommandError(f"KUBECONFIG: {path} can't be read: {error!r}") from None
+    if not clusters:
+        raise CommandError(f"KUBECONFIG: {kubeconfig} has no context; whose cluster should it be?")
     name = wanted or current
     if name not in clusters:
         raise CommandError(f"CONTEXT: found {name!r}, {kubeconfig} has {', '.join(clusters)}")
@@ -65,14 +77,3 @@ def _read(kubeconfig: str, wanted: str) -> Target:
         )
         kubeconfig = f"{choice}{os.pathsep}{kubeconfig}"
     return Target(name, clusters[name], kubeconfig)
-
-
-def _current(kubeconfig: str) -> str:
-    """The current context. Of several files the first that names one counts for kubectl and
-    Pulumi, while the Python client takes the last.
-    """
-    for file in filter(os.path.exists, kubeconfig.split(os.pathsep)):
-        content: dict[str, Any] = yaml.safe_load(Path(file).read_text()) or {}
-        if content.get("current-context"):
-            return content["current-context"]
-    return ""

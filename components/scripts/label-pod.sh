@@ -4,7 +4,11 @@
 # server that is away is logged and tried again, after 1 s, 2 s, 4 s, up to
 # INTERVAL.
 label=$1 interval=$2 credentials=$3
-pod="https://$KUBERNETES_SERVICE_HOST:$KUBERNETES_SERVICE_PORT/api/v1/namespaces/$POD_NAMESPACE/pods/$POD_NAME"
+case $KUBERNETES_SERVICE_HOST in
+  *:*) host="[$KUBERNETES_SERVICE_HOST]" ;; # IPv6
+  *) host=$KUBERNETES_SERVICE_HOST ;;
+esac
+pod="https://$host:$KUBERNETES_SERVICE_PORT/api/v1/namespaces/$POD_NAMESPACE/pods/$POD_NAME"
 
 # The token is read at each use, since the kubelet replaces it, and goes to curl
 # over standard input, since others can read a command line.

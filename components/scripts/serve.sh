@@ -2,6 +2,8 @@
 # The whole configuration stands here, with everything nginx writes under /tmp,
 # so that any nginx image runs as any user on a read-only root.
 directory=$1 port=$2
+ipv6=
+[ ! -e /proc/net/if_inet6 ] || ipv6="listen [::]:$port;"
 
 printf '%s\n' "
 daemon off;
@@ -19,6 +21,7 @@ http {
   scgi_temp_path /tmp/scgi;
   server {
     listen $port;
+    $ipv6
     root $directory;
     add_header Cache-Control no-store;
   }

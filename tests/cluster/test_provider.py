@@ -286,7 +286,7 @@ def test_a_preview_forgives_what_the_same_run_still_creates(stack: Stack) -> Non
     assert stack.preview(program) == {"create": 5}
 
 
-@pytest.mark.parametrize("changed", ["stack", "context", "contents"])
+@pytest.mark.parametrize("changed", ["stack", "context", "contents", "server"])
 def test_other_stacks_and_clusters_are_refused_before_anything_is_sent(
     tmp_path: Path, changed: str
 ) -> None:
@@ -298,7 +298,7 @@ def test_other_stacks_and_clusters_are_refused_before_anything_is_sent(
             asked.set()
 
     threading.Thread(target=count, daemon=True).start()
-    name = "sidecar-powers-local" if changed == "stack" else "production"
+    name = "sidecar-powers-local" if changed in ("stack", "server") else "production"
     held = yaml.safe_load(KUBECONFIG.read_text())
     held["clusters"][0]["cluster"]["server"] = f"https://127.0.0.1:{listener.getsockname()[1]}"
     held["contexts"][0]["name"] = held["current-context"] = name
@@ -316,8 +316,11 @@ def test_other_stacks_and_clusters_are_refused_before_anything_is_sent(
 
     for operation in (stack.preview, stack.up):
         said = stack.failure(operation, program)
-        what = "stack" if changed == "stack" else "context"
-        assert f"{what} 'production' needs the published Kubernetes plugin" in said
+        if changed == "server":
+            assert "'sidecar-powers-local' leads to https://127.0.0.1:" in said
+        else:
+            what = "stack" if changed == "stack" else "context"
+            assert f"{what} 'production' needs the published Kubernetes plugin" in said
         assert "Traceback" not in said
     assert not asked.is_set()
 

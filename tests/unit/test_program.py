@@ -1,6 +1,5 @@
 """The program, run as the engine runs it, for every stack file."""
 
-import json
 import runpy
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ import pytest
 import yaml
 from pulumi.runtime import set_all_config
 
+from stacks.settings import encoded
 from tests.unit.patterns import PATTERNS
 from tests.unit.recorder import Registered, pod_of, registered
 
@@ -23,9 +23,7 @@ def config_of(stack: str) -> dict[str, Any]:
 
 def run(config: dict[str, Any]) -> None:
     """Run the program with a configuration, as the engine hands it over."""
-    set_all_config(
-        {key: item if isinstance(item, str) else json.dumps(item) for key, item in config.items()}
-    )
+    set_all_config(encoded(config))
     runpy.run_path(str(ROOT), run_name="__main__")
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from stacks.settings import PATTERNS, PROJECT, SettingsError, Stack, decoded, read
+from stacks.settings import PATTERNS, PROJECT, SettingsError, Stack, decoded, encoded, read
 from tests.unit.patterns import PATTERNS as COMPONENTS
 
 
@@ -90,7 +90,7 @@ def test_all_problems_come_at_once_each_with_its_path() -> None:
     assert "demos.signal.intervalSeconds: found 0, allowed is at least 1" in text
     assert "demos.signal.intervall: is no key here" in text
     assert "demos.resource.resources.load-generator.limits.cpu: found 'lots'" in text
-    assert "demos.init-sidecar.images.main-app: found 'busybox'" in text
+    assert "demos.init-sidecar.images.shell: found 'busybox'" in text
 
 
 CASES: list[tuple[Any, str]] = [
@@ -104,10 +104,13 @@ CASES: list[tuple[Any, str]] = [
     ({"sidecars": "old"}, "sidecars: found 'old', allowed is 'native' or 'classic'"),
     ({"message": ""}, "message: found '', allowed is text"),
     ({"message": 5}, "message: found 5, allowed is text"),
-    ({"images": {"shel": "a:1"}}, "images.shel: allowed are .* did you mean shell"),
-    ({"images": {"shell": "a:latest"}}, "images.signal-sender: found 'a:latest'"),
-    ({"images": {"shell": "host:5000/a"}}, "images.signal-sender: found 'host:5000/a'"),
-    ({"resources": {"nobody": {}}}, "resources.nobody: allowed are main-app, signal-sender"),
+    ({"images": {"shel": "a:1"}}, "images.shel: found 'shel', allowed is .* did you mean shell"),
+    ({"images": {"shell": "a:latest"}}, "images.shell: found 'a:latest'"),
+    ({"images": {"shell": "host:5000/a"}}, "images.shell: found 'host:5000/a'"),
+    (
+        {"resources": {"nobody": {}}},
+        "resources.nobody: found 'nobody', allowed is main-app, signal-sender",
+    ),
     (
         {"resources": {"main-app": {"limits": {"memory": "-1Mi"}}}},
         "resources.main-app.limits.memory: found '-1Mi', a quantity can't be negative",
@@ -121,6 +124,14 @@ CASES: list[tuple[Any, str]] = [
         "resources.main-app.limit: is no key here, .* did you mean limits?",
     ),
     ({"resources": {"main-app": 5}}, "resources.main-app: found 5, allowed is a mapping"),
+    (
+        {"resources": {"main-app": {"limits": {"memroy": "64Mi"}}}},
+        "limits.memroy: found 'memroy', allowed is cpu, .* did you mean memory?",
+    ),
+    ({"images": {"shell": "no such image!:1"}}, "images.shell: found 'no such image!:1'"),
+    ({"interval_seconds": 3}, "interval_seconds: is no key here, .* did you mean intervalSeconds"),
+    ({"demo": ["signal"]}, r"demo: found \['signal'\], allowed is shared-filesystem"),
+    ({"demo": None}, "demo: found None, allowed is shared-filesystem"),
     (5, "found 5, allowed is a mapping"),
 ]
 
@@ -130,6 +141,67 @@ def test_a_demos_options_are_checked(options: Any, message: str) -> None:
     found = problems({"signal": options})
     assert all(line.startswith("demos.signal") for line in found)
     assert any(re.search(message, line) for line in found), found
+
+
+def test_one_mistake_does_not_hide_another() -> None:
+    found = problems(
+        {
+            "signal": {
+                "images": {"shel": "a:1", "shell": "a"},
+                "resources": {"a": {}, "b": {}, "main-app": {"limits": {"gpu": 1, "cpu": "1m"}}},
+            },
+            "resource": {"resources": {"main-app": {"limits": {"memory": "1Mi"}}}},
+        },
+        defaults={"images": {"nginks": "a:1", "curl": "a", "shell": 5}},
+        quota={"pods": "1.5"},
+    )
+    assert [line.partition(": ")[0] for line in found] == [
+        "defaults.images.shell",
+        "defaults.images.curl",
+        "demos.signal.resources.main-app.limits.gpu",
+        "demos.signal.images.shell",
+        "demos.signal.resources.a",
+        "demos.signal.resources.b",
+        "demos.signal.images.shel",
+        "demos.resource.resources.main-app.limits.memory",
+        "defaults.images.nginks",
+        "quota.pods",
+        "quota.pods",
+    ]
+
+
+def test_the_stacks_images_may_name_containers_that_only_some_demos_have() -> None:
+    defaults = {"images": {"signal-sender": "a:1"}}
+    stack = parsed({"signal": {}, "resource": {}}, defaults=defaults)
+    assert stack.demos["signal"].args["images"] == {"signal-sender": "a:1"}
+    assert stack.demos["resource"].args["images"] == {}
+
+
+def test_a_mistake_in_the_stacks_defaults_is_told_once() -> None:
+    found = problems(
+        {"signal": {}, "init-sidecar": {}},
+        defaults={"images": {"shell": "busybox"}, "resources": {"limits": {"memory": "1Mi"}}},
+    )
+    assert [line.partition(":")[0] for line in found] == [
+        "defaults.images.shell",
+        "defaults.resources.limits.memory",
+    ]
+
+
+def test_a_volume_has_a_size() -> None:
+    found = problems({"init-sidecar": {"sizeLimit": "0"}})
+    assert found == ["demos.init-sidecar.sizeLimit: found '0', allowed is more than 0"]
+
+
+def test_the_namespaces_own_service_account_is_left_alone() -> None:
+    found = problems({"env-inherit": {"serviceAccount": "default"}})
+    assert "demos.env-inherit.serviceAccount: found 'default'" in found[0]
+
+
+def test_a_namespace_that_is_left_empty_is_missing() -> None:
+    config: dict[str, Any] = {f"{PROJECT}:namespace": None, f"{PROJECT}:demos": {"signal": {}}}
+    with pytest.raises(SettingsError, match=r"^namespace: is required$"):
+        read(decoded(encoded(config)))
 
 
 def test_a_wrong_setting_does_not_make_the_others_wrong() -> None:

@@ -79,6 +79,21 @@ def test_a_login_is_respected(machine: Path, tmp_path: Path) -> None:
     assert "PULUMI_BACKEND_URL" not in engine.environment("dev")
 
 
+def test_the_local_stacks_empty_passphrase_goes_with_any_backend(
+    machine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PULUMI_BACKEND_URL", "s3://state")
+    assert engine.environment("local")["PULUMI_CONFIG_PASSPHRASE"] == ""
+
+
+def test_keys_of_no_package_are_the_projects(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack_files(tmp_path, monkeypatch)
+    (tmp_path / "stacks" / "Pulumi.dev.yaml").write_text("config: {namespace: here, a:b: c}")
+    assert engine.stack_config("dev") == {"sidecar-powers:namespace": "here", "a:b": "c"}
+
+
 def test_a_passphrase_that_is_set_is_respected(
     machine: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -148,7 +163,9 @@ def test_an_unknown_stack_is_told_which_there_are() -> None:
         engine.stack_file("nope")
 
 
-@pytest.mark.parametrize("text", ["config: [", "config: 5", "- a", "5"])
+@pytest.mark.parametrize(
+    "text", ["config: [", "config: 5", "- a", "5", "config: {1: x}", "config: {a: {2020-01-01: x}}"]
+)
 def test_a_file_that_is_no_stack_file_is_one_message(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
 ) -> None:
@@ -210,6 +227,36 @@ def test_an_unknown_context_is_told_which_there_are(
     kubeconfig(tmp_path / "kubeconfig", "one", "one", "two")
     with pytest.raises(CommandError, match=r"CONTEXT: found 'three', .* has one, two"):
         target("dev", "three")
+
+
+def test_a_context_beside_a_kubeconfig_of_the_stacks_own_is_refused(
+    machine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack_files(tmp_path, monkeypatch, kubeconfig=str(tmp_path / "kubeconfig"))
+    kubeconfig(tmp_path / "kubeconfig", "one", "one", "two")
+    assert target("dev", "").context == "one"
+    with pytest.raises(CommandError, match=r"names a kubeconfig; name the context there too"):
+        target("dev", "two")
+
+
+def test_a_kubeconfig_without_a_current_context_needs_one_given(
+    machine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack_files(tmp_path, monkeypatch)
+    kubeconfig(tmp_path / "kubeconfig", "", "one", "two")
+    assert target("dev", "two").context == "two"
+    with pytest.raises(CommandError, match=r"CONTEXT: found '', .* has one, two"):
+        target("dev", "")
+
+
+@pytest.mark.parametrize("text", ["a: [", "5", "contexts: [{}]"])
+def test_a_kubeconfig_that_is_none_is_one_message(
+    machine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    stack_files(tmp_path, monkeypatch)
+    (tmp_path / "kubeconfig").write_text(text)
+    with pytest.raises(CommandError, match=r"^KUBECONFIG: .* can't be read"):
+        target("dev", "")
 
 
 def test_without_a_kubeconfig_one_sentence_says_so(

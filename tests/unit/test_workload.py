@@ -122,11 +122,14 @@ def test_resources_of_the_pattern_stand_between_default_and_argument() -> None:
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        ({"workload": "job"}, "workload: found 'job', allowed are deployment and pod"),
-        ({"sidecars": "old"}, "sidecars: found 'old', allowed are native and classic"),
+        ({"workload": "job"}, "workload: found 'job', allowed is deployment, pod"),
+        ({"sidecars": "old"}, "sidecars: found 'old', allowed is native, classic"),
         ({"workload": "pod", "replicas": 2}, "replicas: found 2, a pod allows 1"),
         ({"images": {"shel": "a:1"}}, "images.shel: .* did you mean shell?"),
-        ({"resources": {"main": {}}}, "resources.main: allowed are main-app, signal-sender"),
+        (
+            {"resources": {"main": {}}},
+            "resources.main: found 'main', allowed is main-app, signal-sender",
+        ),
     ],
 )
 def test_arguments_that_do_not_fit_are_refused_before_anything_is_registered(

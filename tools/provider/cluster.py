@@ -12,6 +12,7 @@ import yaml
 from kubernetes import client, config
 from kubernetes.config.config_exception import ConfigException
 
+from tools.cluster.config import API
 from tools.paths import CONTEXT
 from tools.provider.errors import ProviderError
 
@@ -42,7 +43,7 @@ def connect(kubeconfig: str, context: str) -> tuple[client.ApiClient, str]:
     defaults to the file's current one.
     See https://www.pulumi.com/registry/packages/kubernetes/api-docs/provider/.
 
-    Raises ProviderError if the file cannot be read or the context is not the local cluster's.
+    Raises ProviderError if the file can't be read, or names another context or server.
     """
     kube: Any = config
     settings = client.Configuration()
@@ -62,6 +63,11 @@ def connect(kubeconfig: str, context: str) -> tuple[client.ApiClient, str]:
             kube.load_kube_config(path, persist_config=False, **chosen)
     except (ConfigException, yaml.YAMLError, OSError) as error:
         raise ProviderError(f"the kubeconfig cannot be used: {error}") from error
+    if settings.host != API:
+        raise ProviderError(
+            f"context {CONTEXT!r} leads to {settings.host}, and not to the local cluster at {API}:"
+            " the stand-in for the published Kubernetes plugin touches no other."
+        )
     local = next(item for item in listed if item["name"] == CONTEXT)
     return client.ApiClient(settings), local["context"].get("namespace") or ""
 

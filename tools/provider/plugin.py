@@ -17,6 +17,10 @@ from tools.provider.values import Object, Properties, has_unknown, plain_map, pr
 Log = Callable[[str, str, bool], Awaitable[None]]
 """Shows a message at a resource (by URN): a warning if True, else a passing status line."""
 
+_PROPAGATION = "pulumi.com/deletionPropagationPolicy"
+"""The annotation that says whether to wait for what an object owns; the published plugin's.
+See https://www.pulumi.com/registry/packages/kubernetes/installation-configuration/."""
+
 _HAS_DEPENDENTS = {"CronJob", "DaemonSet", "Deployment", "Job", "ReplicaSet", "StatefulSet"}
 """Deleted in the foreground: they are gone only when their pods are."""
 
@@ -133,7 +137,9 @@ class Kubernetes(engine.Provider):
         live = await api.get(ref)
         if live is None:
             return
-        await api.delete(ref, "Foreground" if ref.kind in _HAS_DEPENDENTS else "Background")
+        policy = section(live, "metadata", "annotations").get(_PROPAGATION, "").capitalize()
+        default = "Foreground" if ref.kind in _HAS_DEPENDENTS else "Background"
+        await api.delete(ref, policy if policy in ("Background", "Orphan") else default)
         if not wait.skips_wait(live):
             uid, say = live["metadata"]["uid"], self._say(request.urn)
             await self._waiter.gone(api, ref, uid, request.timeout, say)

@@ -12,7 +12,7 @@ from tools.provider.values import Object, entries, section
 DEFAULT_TIMEOUT_S = 600.0
 """The published plugin's; `customTimeouts` and `pulumi.com/timeoutSeconds` go before it."""
 
-_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 1.0
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 0.5
 """Between two looks: short at first, because most things take no longer."""
 
 Report = Callable[[str], Awaitable[None]]
