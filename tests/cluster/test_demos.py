@@ -146,13 +146,16 @@ def test_only_the_version_updater_has_a_token(local_cluster: Cluster, demos: Dep
 PATCHES = {
     "a neighbour": ("{neighbour}", {"metadata": {"labels": {"version": "x"}}}),
     "another label": ("{own}", {"metadata": {"labels": {"other": "x"}}}),
+    "another label without a value": ("{own}", {"metadata": {"labels": {"other": ""}}}),
     "a label taken away": (
         "{own}",
         {"metadata": {"labels": {"app.kubernetes.io/instance": None}}},
     ),
     "an annotation": ("{own}", {"metadata": {"annotations": {"a": "b"}}}),
     "a finalizer": ("{own}", {"metadata": {"finalizers": ["example.org/x"]}}),
-    "the image": ("{own}", {"spec": {"activeDeadlineSeconds": 5}}),
+    "an owner": ("{own}", {"metadata": {"ownerReferences": None}}),
+    "the deadline": ("{own}", {"spec": {"activeDeadlineSeconds": 5}}),
+    "the image": ("{own}", {"spec": {"containers": [{"name": "main-app", "image": "other:1"}]}}),
 }
 
 
@@ -167,7 +170,7 @@ def test_the_labeler_can_change_nothing_but_its_own_label(
     command = (
         "d=/var/run/secrets/kubernetes.io/serviceaccount; curl --silent --cacert $d/ca.crt"
         ' --header "Authorization: Bearer $(cat $d/token)" --request PATCH'
-        " --header 'Content-Type: application/merge-patch+json'"
+        " --header 'Content-Type: application/strategic-merge-patch+json'"
         f" --data '{json.dumps(patch)}' --output /dev/null --write-out '%{{http_code}}'"
         " https://$KUBERNETES_SERVICE_HOST:$KUBERNETES_SERVICE_PORT"
         f"/api/v1/namespaces/{demos.namespace}/pods/{pod}"

@@ -20,5 +20,17 @@ def assert_hardened(pod: Object) -> None:
         assert container["terminationMessagePolicy"] == "FallbackToLogsOnError"
         for part in ("requests", "limits"):
             assert container["resources"][part].keys() >= {"cpu", "memory", "ephemeral-storage"}
+    assert spec["enableServiceLinks"] is False
     for volume in spec.get("volumes", []):
         assert volume.keys() & {"projected", "downwardAPI"} or volume["emptyDir"]["sizeLimit"]
+        if "serviceAccountToken" in str(volume):
+            assert users(pod, volume["name"]) == ["version-updater"]
+
+
+def users(pod: Object, volume: str) -> list[str]:
+    """The containers that mount a volume."""
+    return [
+        name
+        for name, container in containers(pod).items()
+        if volume in [mount["name"] for mount in container.get("volumeMounts", [])]
+    ]

@@ -6,13 +6,19 @@ from typing import Any, cast
 
 import pulumi
 from pulumi import runtime
-from pulumi.runtime import MockCallArgs, MockResourceArgs, Mocks, set_mocks
+from pulumi.runtime import MockCallArgs, MockResourceArgs, Mocks, rpc, set_mocks
+from pulumi.runtime.mocks import MockMonitor
 
 Object = dict[str, Any]
 
 
 class Registered(list[Object]):
     """The Kubernetes objects that were registered, in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.requests: dict[str, Any] = {}
+        """What the engine was asked, with all options, by kind and name."""
 
     def of(self, *kinds: str) -> list[Object]:
         return [item for item in self if item["kind"] in kinds]
@@ -24,27 +30,39 @@ class Registered(list[Object]):
 
     @property
     def names(self) -> list[str]:
-        return [f"{item['kind']}/{item['metadata']['name']}" for item in self]
+        return [_name(item) for item in self]
 
 
-class _Recorder(Mocks):
-    def __init__(self) -> None:
-        self.objects = Registered()
-
+class _Mocks(Mocks):
     def new_resource(self, args: MockResourceArgs) -> tuple[str, Object]:
-        inputs: Object = cast(Any, args).inputs
-        if args.typ.startswith("kubernetes:"):
-            self.objects.append(inputs)
-        return f"{args.name}-id", inputs
+        return f"{args.name}-id", cast(Any, args).inputs
 
     def call(self, args: MockCallArgs) -> Any:
         raise AssertionError(f"a component asked the engine for {args.token}")
 
 
+class _Recorder(MockMonitor):
+    def __init__(self) -> None:
+        super().__init__(_Mocks())
+        self.objects = Registered()
+
+    def RegisterResource(self, request: Any) -> Any:
+        answer = cast(Any, super()).RegisterResource(request)
+        if request.type.startswith("kubernetes:"):
+            inputs: Object = cast(Any, rpc).deserialize_properties(request.object)
+            self.objects.append(inputs)
+            self.objects.requests[_name(inputs)] = request
+        return answer
+
+
+def _name(item: Object) -> str:
+    return f"{item['kind']}/{item['metadata']['name']}"
+
+
 def registered(program: Callable[[], object]) -> Registered:
     """Run a program to its end, all registrations landed, and return what it registered."""
     recorder = _Recorder()
-    set_mocks(recorder, project="sidecar-powers", stack="unit", preview=False)
+    set_mocks(_Mocks(), project="sidecar-powers", stack="unit", preview=False, monitor=recorder)
     cast(Any, runtime).test(lambda: _run(program))()
     return recorder.objects
 

@@ -49,6 +49,13 @@ def test_the_namespace_comes_before_what_is_in_it(stack: str) -> None:
     assert deployed(config_of(stack))[0]["kind"] == "Namespace"
 
 
+@pytest.mark.parametrize("stack", STACKS)
+def test_only_prods_namespace_is_protected(stack: str) -> None:
+    requests = deployed(config_of(stack)).requests
+    protected = [name for name in requests if requests[name].protect]
+    assert protected == (["Namespace/sidecar-powers-prod"] if stack == "prod" else [])
+
+
 def test_the_local_stack_has_every_pattern_and_only_local_images() -> None:
     objects = deployed(config_of("local"))
     workloads = objects.of("Deployment")

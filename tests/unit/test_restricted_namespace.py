@@ -15,6 +15,25 @@ def test_pod_security_restricted_is_enforced() -> None:
     assert labels["pod-security.kubernetes.io/enforce"] == "restricted"
 
 
+def test_protection_is_the_namespaces_alone() -> None:
+    requests = found({"protect": True, "quota": {"pods": "1"}}).requests
+    assert {name for name in requests if requests[name].protect} == {"Namespace/here"}
+    assert not found({}).requests["Namespace/here"].protect
+
+
+def test_containers_that_say_nothing_get_small_resources() -> None:
+    limit = found({}).one("LimitRange")["spec"]["limits"][0]
+    assert limit["type"] == "Container"
+    assert limit["default"].keys() == limit["defaultRequest"].keys()
+    assert "memory" in limit["default"]
+
+
+def test_a_quota_is_created_if_one_is_given() -> None:
+    quota = found({"quota": {"pods": "3"}}).one("ResourceQuota")
+    assert quota["spec"] == {"hard": {"pods": "3"}}
+    assert found({"quota": {}}).of("ResourceQuota") == []
+
+
 def test_all_traffic_is_denied_by_default() -> None:
     policy = found({}).one("NetworkPolicy", "default-deny")
     assert policy["spec"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}

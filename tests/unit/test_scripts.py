@@ -6,6 +6,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ import pytest
 
 from components.workload import script
 from tests.unit.api_server import ApiServer
+from tools.paths import ROOT
 
 WEEKDAY = r"[A-Z][a-z]{2} [A-Z][a-z]{2} +\d+ .*20\d\d"
 
@@ -330,6 +332,18 @@ def test_the_load_generator_keeps_its_workers_busy(shell: Shell) -> None:
         return sum(name.exists() and name.read_text() == "dd\n" for name in names)
 
     wait_for(lambda: workers() == 3)
+
+
+SCRIPTS = sorted(path.stem for path in (ROOT / "components" / "scripts").glob("*.sh"))
+
+
+@pytest.mark.parametrize("name", [name for name in SCRIPTS if name != "common"])
+def test_shellcheck_has_nothing_to_say_of_a_script(name: str) -> None:
+    command = [Path(sys.executable).with_name("shellcheck"), "--shell=sh", "-"]
+    text = script(name, "container")[2]
+    done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
+    assert done.stdout == ""
+    assert done.returncode == 0
 
 
 LOOPS: dict[str, list[object]] = {

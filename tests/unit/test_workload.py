@@ -99,6 +99,30 @@ def test_outputs_name_the_object_and_how_to_look_at_it(pattern: str) -> None:
     assert f"pod/{pattern}-demo" in commands[0]
 
 
+@every_pattern
+def test_a_pods_spec_is_replaced_cleanly_and_its_edited_label_left_alone(pattern: str) -> None:
+    args = {"workload": "pod"}
+    objects = registered(lambda: PATTERNS[pattern](f"{pattern}-demo", args))
+    request = objects.requests[f"Pod/{pattern}-demo"]
+    assert list(request.replaceOnChanges) == ["spec"]
+    assert request.deleteBeforeReplace
+    edited = ["metadata.labels.version"] if pattern == "env-inherit" else []
+    assert list(request.ignoreChanges) == edited
+
+
+def test_several_replicas_have_a_budget_and_are_spread() -> None:
+    objects = registered(lambda: PATTERNS["signal"]("signal-demo", {"replicas": 3}))
+    deployment, budget = objects.one("Deployment"), objects.one("PodDisruptionBudget")
+    assert deployment["spec"]["replicas"] == 3
+    assert budget["spec"]["selector"] == deployment["spec"]["selector"]
+    assert budget["spec"]["maxUnavailable"] == 1
+    spread = pod_of(deployment)["spec"]["topologySpreadConstraints"][0]
+    assert spread["whenUnsatisfiable"] == "ScheduleAnyway"
+    assert spread["labelSelector"] == deployment["spec"]["selector"]
+    single = registered(lambda: PATTERNS["signal"]("signal-demo", {}))
+    assert single.names == ["Deployment/signal-demo"]
+
+
 def test_a_container_name_wins_over_a_role() -> None:
     images = {"shell": "example.org/shell:1", "signal-sender": "example.org/sender:1"}
     found = containers(pod_of(workload("signal", {"images": images})))
