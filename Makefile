@@ -57,4 +57,4 @@ unit:
 
 e2e:
 	@$(INSTALL) e2e
-	.venv/bin/python -m pytest -q tests/cluster
+	.venv/bin/python -m pytest -q -n 3 --dist loadgroup tests/cluster

@@ -14,6 +14,9 @@ from tests.cluster.project import Cluster, Project, is_ready, restarts
 from tools import engine
 from tools.render import render, to_yaml
 
+pytestmark = pytest.mark.xdist_group("demos")
+"""One after another: the node's CPU has room for the demos' requests a few times only."""
+
 DEMOS = ["shared-filesystem", "init-sidecar", "signal", "env-inherit", "resource"]
 
 
@@ -36,12 +39,15 @@ def demos(request: pytest.FixtureRequest, project: Project) -> Iterator[Deployed
     config = {**project.config, "sidecar-powers:namespace": namespace}
     objects = [item.object for item in render(engine.LOCAL, config=config)]
     text = "---\n".join(map(to_yaml, objects))
-    kubectl(project, "apply", "--server-side", "-f", "-", text=text)
-    kubectl(
-        project, "wait", "-n", namespace, "--for=condition=Ready", "pod", "--all", "--timeout=60s"
-    )
-    yield Deployed(namespace, time.monotonic())
-    kubectl(project, "delete", "--wait", "-f", "-", text=text)
+    try:
+        kubectl(project, "apply", "--server-side", "-f", "-", text=text)
+        kubectl(project, "wait", *READY, "-n", namespace, "deployment", "--all")
+        yield Deployed(namespace, time.monotonic())
+    finally:
+        kubectl(project, "delete", "--ignore-not-found", "-f", "-", text=text)
+
+
+READY = ("--for=condition=Available", "--timeout=60s")
 
 
 def kubectl(project: Project, *words: str, text: str = "") -> None:

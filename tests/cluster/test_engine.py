@@ -7,6 +7,9 @@ import pytest
 from tests.cluster.project import Cluster, Object, Project
 from tools.render import render
 
+pytestmark = pytest.mark.xdist_group("demos")
+"""One after another: the node's CPU has room for the demos' requests a few times only."""
+
 STACKS = ["article", "local", "dev", "staging", "prod"]
 
 

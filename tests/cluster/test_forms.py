@@ -7,6 +7,9 @@ import pytest
 
 from tests.cluster.project import Cluster, Project, is_ready, restarts
 
+pytestmark = pytest.mark.xdist_group("demos")
+"""One after another: the node's CPU has room for the demos' requests a few times only."""
+
 
 @pytest.fixture(scope="module", autouse=True)
 def deployed(project: Project) -> None:
