@@ -47,6 +47,8 @@ class Shell:
             text=True,
             start_new_session=True,
             user=user,
+            # Under nohup it is ignored, and a shell can't trap what it finds ignored.
+            preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
         )
         process.stdout = log
         self.started.append(process)

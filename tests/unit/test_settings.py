@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from stacks.settings import PATTERNS, PROJECT, SettingsError, Stack, decoded, encoded, read
+from stacks.model import PATTERNS
+from stacks.settings import PROJECT, SettingsError, Stack, decoded, encoded, read
 from tests.unit.patterns import PATTERNS as COMPONENTS
 
 

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pulumi.runtime import set_all_config
 
-from stacks.settings import PATTERNS, SettingsError, encoded, read
+from stacks.model import PATTERNS
+from stacks.settings import SettingsError, encoded, read
 from tests.unit.hardening import assert_hardened
 from tests.unit.recorder import pod_of, registered
 from tools import paths

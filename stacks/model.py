@@ -1,0 +1,198 @@
+"""The typed model of a stack file.
+
+Keys are camelCase in the file, as in Kubernetes manifests, and snake_case here
+and in the components' arguments. What pydantic can't say of one value alone,
+settings.py checks.
+"""
+
+from typing import Annotated, Any, Literal, cast
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    IPvAnyNetwork,
+    StringConstraints,
+)
+from pydantic.alias_generators import to_camel
+
+from components.messages import any_of
+from components.quantity import parse_quantity
+from components.restricted_namespace import ApiServer as ApiServerArgs
+from components.workload import Resources
+from stacks.quota import KEYS, RESOURCES
+
+
+def _quantity(value: object) -> str:
+    """YAML reads `cpu: 2` as a number, so numbers are quantities too."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise ValueError("allowed are quantities such as 250m, 64Mi or 2")
+    if parse_quantity(str(value)) < 0:
+        raise ValueError("a quantity can't be negative")
+    return str(value)
+
+
+def _no_system_namespace(name: str) -> str:
+    if name == "default" or name.startswith("kube-"):
+        raise ValueError("allowed is a namespace of the stack's own")
+    return name
+
+
+def _positive(text: str) -> str:
+    """To Kubernetes, a size of 0 means no limit."""
+    if parse_quantity(text) <= 0:
+        raise ValueError("allowed is more than 0")
+    return text
+
+
+def _resource(key: str) -> str:
+    if key not in RESOURCES:
+        raise ValueError(f"allowed is {any_of(RESOURCES, key)}")
+    return key
+
+
+def _no_default_account(name: str) -> str:
+    if name == "default":
+        raise ValueError("allowed is a service account of the demo's own")
+    return name
+
+
+def _quota_key(key: str) -> str:
+    if key not in KEYS:
+        raise ValueError(f"allowed is {any_of(KEYS, key)}")
+    return key
+
+
+_EMPTY = BeforeValidator(lambda value: {} if value is None else value)
+"""`key:` and `key: null` mean `key: {}`."""
+
+
+def _text(value: object) -> str:
+    """An address as a number would be read as one."""
+    if not isinstance(value, str):
+        raise ValueError("allowed is text such as 10.96.0.1/32")
+    return value
+
+
+LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+_IMAGE = (
+    r"^[a-z0-9]+([._/-]+[a-z0-9]+|:[0-9]+/[a-z0-9]+)*"
+    r"(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(@sha256:[0-9a-f]{64})?$"
+)
+Name = Annotated[str, StringConstraints(pattern=f"^{LABEL}$", max_length=63)]
+Namespace = Annotated[Name, AfterValidator(_no_system_namespace)]
+Quantity = Annotated[str, BeforeValidator(_quantity)]
+QuotaKey = Annotated[str, AfterValidator(_quota_key)]
+Size = Annotated[Quantity, AfterValidator(_positive)]
+Quantities = dict[Annotated[str, AfterValidator(_resource)], Quantity]
+Seconds = Annotated[int, Field(strict=True, ge=1, le=86400)]
+Port = Annotated[int, Field(strict=True, ge=1, le=65535)]
+Text = Annotated[str, Field(strict=True, min_length=1)]
+Image = Annotated[str, Field(strict=True, pattern=_IMAGE)]
+
+
+class _Model(BaseModel):
+    """Unknown keys and values of another type are refused."""
+
+    model_config = ConfigDict(alias_generator=to_camel, extra="forbid", frozen=True, strict=True)
+
+
+class ContainerResources(_Model):
+    requests: Annotated[Quantities, _EMPTY] = {}
+    limits: Annotated[Quantities, _EMPTY] = {}
+
+    def as_args(self) -> Resources:
+        return {"requests": self.requests, "limits": self.limits}
+
+
+Images = Annotated[dict[str, Image], _EMPTY]
+
+
+class Defaults(_Model):
+    """What holds for every demo of the stack that doesn't say otherwise."""
+
+    workload: Literal["deployment", "pod"] = "deployment"
+    sidecars: Literal["native", "classic"] = "native"
+    images: Images = {}
+    resources: Annotated[ContainerResources, _EMPTY] = ContainerResources()
+
+
+class Demo(_Model):
+    """The options that every pattern has."""
+
+    demo: str = ""
+    workload: Literal["deployment", "pod"] | None = None
+    sidecars: Literal["native", "classic"] | None = None
+    replicas: Annotated[int, Field(strict=True, ge=1, le=100)] | None = None
+    images: Images = {}
+    resources: Annotated[dict[str, Annotated[ContainerResources, _EMPTY]], _EMPTY] = {}
+    interval_seconds: Seconds | None = None
+
+
+class SharedFilesystem(Demo):
+    port: Port | None = None
+    size_limit: Size | None = None
+
+
+class InitSidecar(Demo):
+    app_interval_seconds: Seconds | None = None
+    initial_text: Text | None = None
+    updated_text: Text | None = None
+    size_limit: Size | None = None
+
+
+class Signal(Demo):
+    app_interval_seconds: Seconds | None = None
+    message: Text | None = None
+
+
+class EnvInherit(Demo):
+    app_interval_seconds: Seconds | None = None
+    initial_version: (
+        Annotated[
+            str,
+            StringConstraints(pattern=r"^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$", max_length=63),
+        ]
+        | None
+    ) = None
+    service_account: Annotated[Name, AfterValidator(_no_default_account)] | None = None
+    admission_policy: Annotated[bool, Field(strict=True)] | None = None
+
+
+class Resource(Demo):
+    port: Port | None = None
+    load_workers: Annotated[int, Field(strict=True, ge=0, le=64)] | None = None
+
+
+PATTERNS: dict[str, type[Demo]] = {
+    "shared-filesystem": SharedFilesystem,
+    "init-sidecar": InitSidecar,
+    "signal": Signal,
+    "env-inherit": EnvInherit,
+    "resource": Resource,
+}
+"""The options of each pattern. Its component is the class of that name."""
+
+
+class ApiServer(_Model):
+    """Where pods reach the API server."""
+
+    cidr: Annotated[IPvAnyNetwork, BeforeValidator(_text)] | None = None
+    port: Port | None = None
+
+    def as_args(self) -> ApiServerArgs:
+        return cast(ApiServerArgs, self.model_dump(mode="json", exclude_none=True))
+
+
+class Settings(_Model):
+    """A stack, as its file says it; `demos` are still unread."""
+
+    namespace: Namespace
+    allow_unpinned_images: Annotated[bool, Field(strict=True)] = False
+    api_server: Annotated[ApiServer, _EMPTY] = ApiServer()
+    quota: Annotated[dict[QuotaKey, Quantity], _EMPTY] = {}
+    protect_namespace: Annotated[bool, Field(strict=True)] = False
+    defaults: Annotated[Defaults, _EMPTY] = Defaults()
+    demos: Any = None
