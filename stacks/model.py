@@ -5,6 +5,7 @@ and in the components' arguments. What pydantic can't say of one value alone,
 settings.py checks.
 """
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal, cast
 
 from pydantic import (
@@ -47,22 +48,19 @@ def _positive(text: str) -> str:
     return text
 
 
-def _resource(key: str) -> str:
-    if key not in RESOURCES:
-        raise ValueError(f"allowed is {any_of(RESOURCES, key)}")
-    return key
-
-
 def _no_default_account(name: str) -> str:
     if name == "default":
         raise ValueError("allowed is a service account of the demo's own")
     return name
 
 
-def _quota_key(key: str) -> str:
-    if key not in KEYS:
-        raise ValueError(f"allowed is {any_of(KEYS, key)}")
-    return key
+def _one_of(allowed: Sequence[str]) -> AfterValidator:
+    def check(key: str) -> str:
+        if key not in allowed:
+            raise ValueError(f"allowed is {any_of(allowed, key)}")
+        return key
+
+    return AfterValidator(check)
 
 
 _EMPTY = BeforeValidator(lambda value: {} if value is None else value)
@@ -84,9 +82,9 @@ _IMAGE = (
 Name = Annotated[str, StringConstraints(pattern=f"^{LABEL}$", max_length=63)]
 Namespace = Annotated[Name, AfterValidator(_no_system_namespace)]
 Quantity = Annotated[str, BeforeValidator(_quantity)]
-QuotaKey = Annotated[str, AfterValidator(_quota_key)]
+QuotaKey = Annotated[str, _one_of(KEYS)]
 Size = Annotated[Quantity, AfterValidator(_positive)]
-Quantities = dict[Annotated[str, AfterValidator(_resource)], Quantity]
+Quantities = dict[Annotated[str, _one_of(RESOURCES)], Quantity]
 Seconds = Annotated[int, Field(strict=True, ge=1, le=86400)]
 Port = Annotated[int, Field(strict=True, ge=1, le=65535)]
 Text = Annotated[str, Field(strict=True, min_length=1)]
