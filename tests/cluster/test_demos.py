@@ -34,6 +34,8 @@ def demos(request: pytest.FixtureRequest, project: Project) -> Iterator[Deployed
     if request.param == "engine":
         project.up()
         yield Deployed(project.namespace, time.monotonic())
+        # The node has no CPU to spare for both.
+        project.destroy()
         return
     namespace = f"{project.namespace}-rendered"
     config = {**project.config, "sidecar-powers:namespace": namespace}
@@ -47,7 +49,7 @@ def demos(request: pytest.FixtureRequest, project: Project) -> Iterator[Deployed
         kubectl(project, "delete", "--ignore-not-found", "-f", "-", text=text)
 
 
-READY = ("--for=condition=Available", "--timeout=60s")
+READY = ("--for=condition=Available", "--timeout=180s")
 
 
 def kubectl(project: Project, *words: str, text: str = "") -> None:
