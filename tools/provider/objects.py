@@ -48,6 +48,11 @@ class Kind:
     namespaced: bool
 
 
+_LOG_ATTEMPTS = 4
+_LOG_GONE = "unable to retrieve container logs"
+"""What the kubelet answers, with status 200, for a container that it has removed meanwhile."""
+
+
 class Api:
     """The API server, reached over kept connections; a group is discovered when first needed."""
 
@@ -124,11 +129,20 @@ class Api:
 
     async def log(self, pod: Ref, container: str, previous: bool, lines: int) -> str:
         """The last lines a container printed, empty if there are none to be had."""
-        query = {"container": container, "previous": str(previous).lower(), "tailLines": str(lines)}
-        try:
-            return await asyncio.to_thread(self._send, "GET", f"{await self._path(pod)}/log", query)
-        except ApiError:
-            return ""
+        for _ in range(_LOG_ATTEMPTS):
+            query = {"container": container, "tailLines": str(lines)}
+            query["previous"] = str(previous).lower()
+            path = f"{await self._path(pod)}/log"
+            try:
+                text = await asyncio.to_thread(self._send, "GET", path, query)
+            except ApiError:
+                text = ""
+            if text and not text.startswith(_LOG_GONE):
+                return text
+            # A crashing container was just replaced: its log may now be the previous or the next.
+            previous = not previous
+            await asyncio.sleep(0.5)
+        return ""
 
     async def request(
         self,
