@@ -18,9 +18,9 @@ from .messages import any_of
 from .quantity import parse_quantity
 
 IMAGES = {
-    "nginx": "docker.io/library/nginx:1.28.0",
-    "shell": "docker.io/library/busybox:1.37.0",
-    "curl": "docker.io/curlimages/curl:8.14.1",
+    "nginx": "nginx:1.28.0",
+    "shell": "busybox:1.37.0",
+    "curl": "curlimages/curl:8.14.1",
 }
 """The image of each role; `shell` has sh, date, top and dd, the others sh and their namesake."""
 

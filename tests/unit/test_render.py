@@ -148,7 +148,7 @@ def test_article_has_its_images_names_and_mounts() -> None:
         "signal-demo": [("main-app", "busybox", []), ("signal-sender", "busybox", [])],
         "env-inherit-demo": [
             ("main-app", "ubuntu:latest", ["/etc/podinfo"]),
-            ("version-updater", "docker.io/curlimages/curl:8.14.1", [token]),
+            ("version-updater", "curlimages/curl:8.14.1", [token]),
         ],
         "resource-demo": [
             ("main-app", "nginx:latest", ["/tmp"]),
