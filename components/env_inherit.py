@@ -20,8 +20,14 @@ from .manifest import Object
 from .pod_labeler import PodLabeler, PodLabelerArgs
 from .workload import API_ACCESS, Pattern, PodTemplate, WorkloadArgs, script
 
-_LABEL = "version"
-_CREDENTIALS = "/var/run/secrets/kubernetes.io/serviceaccount"
+LABEL = "version"
+"""The label that the sidecar changes."""
+
+VERSION_FILE = "/etc/podinfo/version"
+"""Where the app reads it."""
+
+CREDENTIALS = "/var/run/secrets/kubernetes.io/serviceaccount"
+"""Where the sidecar has its token."""
 
 
 class EnvInheritArgs(WorkloadArgs):
@@ -57,7 +63,7 @@ def pod(args: EnvInheritArgs) -> PodTemplate:
             "command": script(
                 "print-version",
                 "main-app",
-                "/etc/podinfo/version",
+                VERSION_FILE,
                 args.get("app_interval_seconds", 10),
             ),
             "volumeMounts": [{"name": "podinfo", "mountPath": "/etc/podinfo", "readOnly": True}],
@@ -69,24 +75,22 @@ def pod(args: EnvInheritArgs) -> PodTemplate:
                 "command": script(
                     "label-pod",
                     "version-updater",
-                    _LABEL,
+                    LABEL,
                     args.get("interval_seconds", 30),
-                    _CREDENTIALS,
+                    CREDENTIALS,
                 ),
                 "env": [
                     {"name": "POD_NAME", "valueFrom": _field("metadata.name")},
                     {"name": "POD_NAMESPACE", "valueFrom": _field("metadata.namespace")},
                 ],
-                "volumeMounts": [
-                    {"name": "api-token", "mountPath": _CREDENTIALS, "readOnly": True}
-                ],
+                "volumeMounts": [{"name": "api-token", "mountPath": CREDENTIALS, "readOnly": True}],
             }
         ],
         volumes=[
             {
                 "name": "podinfo",
                 "downwardAPI": {
-                    "items": [{"path": "version", **_field(f"metadata.labels['{_LABEL}']")}]
+                    "items": [{"path": "version", **_field(f"metadata.labels['{LABEL}']")}]
                 },
             },
             {
@@ -105,7 +109,7 @@ def pod(args: EnvInheritArgs) -> PodTemplate:
             },
         ],
         spec={"serviceAccountName": args.get("service_account", "pod-labeler")},
-        labels={**API_ACCESS, _LABEL: args.get("initial_version", "1.0.0")},
+        labels={**API_ACCESS, LABEL: args.get("initial_version", "1.0.0")},
     )
 
 
@@ -119,7 +123,7 @@ class EnvInherit(Pattern):
         bundle: PodLabelerArgs = {
             "namespace": args.get("namespace", "default"),
             "name": args.get("service_account", "pod-labeler"),
-            "label": _LABEL,
+            "label": LABEL,
             "admission_policy": args.get("admission_policy", True),
         }
         if args.get("workload") == "pod":
@@ -135,6 +139,6 @@ class EnvInherit(Pattern):
                 "kubectl -n {namespace} logs {workload} -c version-updater -f",
                 "kubectl -n {namespace} get pods -L version -l app.kubernetes.io/instance={name}",
             ],
-            ignore_changes=[f"metadata.labels.{_LABEL}"],
+            ignore_changes=[f"metadata.labels.{LABEL}"],
             depends_on=[labeler],
         )

@@ -17,6 +17,9 @@ import pulumi
 from .manifest import Object
 from .workload import Pattern, PodTemplate, WorkloadArgs, empty_dir, script
 
+APP_DIRECTORY = "/app"
+"""Where the app has the volume."""
+
 
 class InitSidecarArgs(WorkloadArgs):
     """Arguments of InitSidecar."""
@@ -54,9 +57,12 @@ def pod(args: InitSidecarArgs) -> PodTemplate:
             "name": "main-app",
             "image": "shell",
             "command": script(
-                "print-config", "main-app", "/app/config.ini", args.get("app_interval_seconds", 30)
+                "print-config",
+                "main-app",
+                f"{APP_DIRECTORY}/config.ini",
+                args.get("app_interval_seconds", 30),
             ),
-            "volumeMounts": [{"name": "config-vol", "mountPath": "/app", "readOnly": True}],
+            "volumeMounts": [{"name": "config-vol", "mountPath": APP_DIRECTORY, "readOnly": True}],
         },
         sidecars=[
             _writer(

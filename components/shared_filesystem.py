@@ -4,7 +4,8 @@ Shows two containers of a pod sharing a volume: nginx serves the page that the
 sidecar publishes every few seconds, and neither knows the other.
 
 Guarantees: a reader gets the old page or the new one, never a part; the app
-can't write to the volume; the pod is ready only once there is a page.
+can't write to the volume; it starts only once there is a page, or, beside a
+classic sidecar, is ready only then.
 Leaves out: persistence. The volume ends with its pod.
 """
 
@@ -14,7 +15,11 @@ import pulumi
 
 from .workload import Pattern, PodTemplate, WorkloadArgs, empty_dir, nginx, script
 
-_PAGES = "/usr/share/nginx/html"
+PAGES = "/usr/share/nginx/html"
+"""Where the app has the volume."""
+
+_PAGE = "/data/index.html"
+"""Where the sidecar publishes."""
 
 
 class SharedFilesystemArgs(WorkloadArgs):
@@ -36,9 +41,9 @@ def pod(args: SharedFilesystemArgs) -> PodTemplate:
     return PodTemplate(
         app=nginx(
             "main-app",
-            _PAGES,
+            PAGES,
             port,
-            [{"name": "shared-data", "mountPath": _PAGES, "readOnly": True}],
+            [{"name": "shared-data", "mountPath": PAGES, "readOnly": True}],
         ),
         sidecars=[
             {
@@ -47,9 +52,16 @@ def pod(args: SharedFilesystemArgs) -> PodTemplate:
                 "command": script(
                     "publish-page",
                     "sidecar-config",
-                    "/data/index.html",
+                    _PAGE,
                     args.get("interval_seconds", 10),
                 ),
+                # What comes after a native sidecar starts once this succeeds. One that is slow
+                # has five minutes before it is started again.
+                "startupProbe": {
+                    "exec": {"command": ["/bin/sh", "-c", f"[ -e {_PAGE} ]"]},
+                    "periodSeconds": 1,
+                    "failureThreshold": 300,
+                },
                 "volumeMounts": [{"name": "shared-data", "mountPath": "/data"}],
             }
         ],

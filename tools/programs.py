@@ -18,6 +18,9 @@ class ClusterError(CommandError):
 TESTS = {"busybox": "busybox-static", "curl": "curl"}
 """The Debian package of each program that the unit tests run."""
 
+VERIFY = {"curl": "curl"}
+"""The Debian package of each program that stacks print commands with."""
+
 NODE = {
     "etcd": "etcd-server",
     "containerd": "containerd",

@@ -44,12 +44,13 @@ class Rendered:
 
 
 class _Monitor(MockMonitor):
-    """Keeps what is registered, by URN, and what each depends on."""
+    """Keeps what is registered, by URN, what each depends on, and what components put out."""
 
     def __init__(self) -> None:
         super().__init__(_Mocks())
         self.objects: dict[str, Object] = {}
         self.dependencies: dict[str, list[str]] = {}
+        self.outputs: dict[str, Object] = {}
 
     def RegisterResource(self, request: Any) -> Any:
         answer = cast(Any, super()).RegisterResource(request)
@@ -58,6 +59,10 @@ class _Monitor(MockMonitor):
         if request.type.startswith("kubernetes:"):
             self.objects[answer.urn] = MessageToDict(request.object)
         return answer
+
+    def RegisterResourceOutputs(self, request: Any) -> Any:
+        self.outputs[request.urn.rpartition("::")[2]] = MessageToDict(request.outputs)
+        return cast(Any, super()).RegisterResourceOutputs(request)
 
 
 class _Mocks(runtime.Mocks):
@@ -76,7 +81,22 @@ def render(stack: str, secrets: bool = False, config: Object | None = None) -> l
     `config` is what the stack's file configures, which is read if it is not given.
     Raises CommandError where it is wrong.
     """
-    config = engine.stack_config(stack) if config is None else config
+    monitor = _run(stack, engine.stack_config(stack) if config is None else config)
+    depths = _depths(monitor)
+    found = [Rendered(_plain(item, secrets), depths[urn]) for urn, item in monitor.objects.items()]
+    return sorted(found, key=lambda item: item.file)
+
+
+def outputs(stack: str, config: Object) -> dict[str, Object]:
+    """The outputs of a stack's components, by their names.
+
+    Raises CommandError where its configuration is wrong.
+    """
+    return _run(stack, config).outputs
+
+
+def _run(stack: str, config: Object) -> _Monitor:
+    """The monitor with which the program has run."""
     monitor = _Monitor()
     runtime.set_mocks(
         cast(Any, monitor).mocks,
@@ -87,15 +107,13 @@ def render(stack: str, secrets: bool = False, config: Object | None = None) -> l
     )
     runtime.set_all_config(encoded(config))
     try:
-        cast(Any, runtime).test(lambda: _run())()
+        cast(Any, runtime).test(lambda: _program())()
     except pulumi.RunError as error:
         raise CommandError(str(error)) from None
-    depths = _depths(monitor)
-    found = [Rendered(_plain(item, secrets), depths[urn]) for urn, item in monitor.objects.items()]
-    return sorted(found, key=lambda item: item.file)
+    return monitor
 
 
-def _run() -> None:
+def _program() -> None:
     runpy.run_path(str(paths.ROOT), run_name="__main__")
 
 

@@ -5,6 +5,8 @@
     python3 tools/toolchain.py engine  # the virtual environment and the Pulumi CLI
     python3 tools/toolchain.py local   # and Kubernetes, for the local cluster
     python3 tools/toolchain.py e2e     # and what the cluster tests run
+    python3 tools/toolchain.py verify  # the virtual environment, and what looks at a cluster
+    python3 tools/toolchain.py docs    # the virtual environment and what draws the pictures
 
 Runs under the system's Python, before there is a virtual environment, so it
 uses the standard library alone. On Debian as root it installs the packages it
@@ -29,7 +31,7 @@ if __name__ == "__main__":
 
 from tools.errors import CommandError
 from tools.paths import BIN, GO, ROOT
-from tools.programs import BINARIES, NODE, TESTS, missing
+from tools.programs import BINARIES, NODE, TESTS, VERIFY, missing
 
 VENV = ROOT / ".venv"
 LAUNCHERS = ROOT / "tools" / "launchers"
@@ -42,7 +44,9 @@ GOALS: dict[str, dict[str, str]] = {
     "test": TESTS,
     "engine": {},
     "local": NODE,
-    "e2e": NODE,
+    "e2e": {**NODE, **VERIFY},
+    "verify": VERIFY,
+    "docs": {},
 }
 """What can be installed, and the system's programs for it."""
 
@@ -159,6 +163,16 @@ def pulumi() -> None:
 
 def kubernetes() -> None:
     """Build what the local cluster runs of Kubernetes, and kubectl unless there is one."""
+    _build_kubernetes(*BINARIES, *([] if shutil.which("kubectl") else ["kubectl"]))
+
+
+def kubectl() -> None:
+    """Build kubectl unless there is one."""
+    if not shutil.which("kubectl"):
+        _build_kubernetes("kubectl")
+
+
+def _build_kubernetes(*commands: str) -> None:
     version = "1.35.2"
     base, (major, minor, _) = "k8s.io/component-base/version", version.split(".")
     variables = [
@@ -166,15 +180,20 @@ def kubernetes() -> None:
         f"{base}.gitMajor={major}",
         f"{base}.gitMinor={minor}",
     ]
-    commands = [*BINARIES, *([] if shutil.which("kubectl") else ["kubectl"])]
     packages = [f"{_KUBERNETES}/{command}" for command in commands]
-    _go_install("kubernetes", f"Kubernetes {version}", packages, variables)
+    name = "kubectl" if commands == ("kubectl",) else "Kubernetes"
+    _go_install("kubernetes", f"{name} {version}", packages, variables)
 
 
 def kube_score() -> None:
     """Build kube-score, which judges manifests."""
     package = "github.com/zegl/kube-score/cmd/kube-score"
     _go_install("kube-score", "kube-score 1.20.0", [package], [])
+
+
+def d2() -> None:
+    """Build D2, which draws the pictures of the documentation."""
+    _go_install("d2", "D2 0.7.1", ["oss.terrastruct.com/d2"], [])
 
 
 def images() -> None:
@@ -246,6 +265,10 @@ def install(goal: str) -> None:
         work.append(images)
     if goal == "e2e":
         work.append(kube_score)
+    if goal == "verify":
+        work.append(kubectl)
+    if goal == "docs":
+        work.append(d2)
     with ThreadPoolExecutor() as pool:
         running: list[Future[None]] = [pool.submit(task) for task in work]
     for task in running:

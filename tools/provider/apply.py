@@ -3,8 +3,9 @@
 Server-side apply without force does most of it: the API server refuses (409) to change a field
 that somebody else owns. Three cases need care.
 
-The POST that created the object made us the owner by `Update`, and to the API server that is not
-the owner by `Apply`. So the first update turns the one ownership into the other, as kubectl does:
+The POST that creates an object makes us the owner by `Update`, and to the API server that is not
+the owner by `Apply`: nothing would ever be taken away. So after it, or with the first update, the
+one ownership is turned into the other, as kubectl does:
 https://kubernetes.io/docs/reference/using-api/server-side-apply/#upgrading-from-client-side-apply.
 
 A field under `ignore_changes` that somebody else changed is left out: it is theirs.
@@ -23,7 +24,7 @@ from tools.provider.drift import declared_part
 from tools.provider.errors import ApiError, ProviderError
 from tools.provider.objects import FIELD_MANAGER, Api, Ref
 from tools.provider.paths import Path, below, get, touches
-from tools.provider.values import Object, entries, is_list, is_map, section
+from tools.status import Object, entries, is_list, is_map, section
 
 _ATTEMPTS = 5
 """An object that changed between two of our requests is looked at again, this often."""
@@ -50,6 +51,24 @@ async def update(
             if not _changed_meanwhile(error) or attempt == _ATTEMPTS - 1:
                 raise
     raise AssertionError("unreachable")
+
+
+async def own(api: Api, ref: Ref, live: Object) -> Object:
+    """Own by `Apply` what was just created, so that the first update's dry run tells the truth.
+
+    Never fails, for the object exists; where it doesn't succeed, the first update does it.
+    """
+    try:
+        for _ in range(_ATTEMPTS):
+            try:
+                return await _own_by_apply(api, ref, live)
+            except ApiError as error:
+                if not _changed_meanwhile(error):
+                    raise
+            live = await api.get(ref) or live
+    except ProviderError:
+        pass
+    return live
 
 
 async def _update(

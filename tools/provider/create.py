@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from tools.provider.errors import ApiError
 from tools.provider.objects import FIELD_MANAGER, Api, Ref
-from tools.provider.values import Object, entries
+from tools.status import Object, entries
 
 _RETRY_S = 10.0
 """How long a create is tried again while the cluster is only just becoming ready for it."""

@@ -9,7 +9,7 @@ from pulumi.provider.experimental import provider as engine
 
 from tools.provider.errors import ApiError
 from tools.provider.paths import Path, below, parse, render, touches
-from tools.provider.values import Object, is_list, is_map
+from tools.status import Object, is_list, is_map
 
 _IDENTITY = ("apiVersion", "kind", "metadata.name", "metadata.namespace")
 

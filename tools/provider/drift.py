@@ -11,7 +11,7 @@ from typing import Any
 
 from kubernetes.utils import quantity
 
-from tools.provider.values import Object, is_list, is_map, section
+from tools.status import Object, is_list, is_map, section
 
 _ITEM_KEYS = {
     "containers": "name",

@@ -1,6 +1,7 @@
 """What can go wrong, in sentences for a person to read."""
 
-from tools.provider.values import Object, Properties, entries
+from tools.provider.values import Properties
+from tools.status import Object, entries
 
 
 class ProviderError(Exception):

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from pulumi.provider.experimental.property_value import PropertyValue
 
 from tools.provider.errors import ProviderError
-from tools.provider.values import Object, Properties, has_unknown, is_map, plain_map, section
+from tools.provider.values import Properties, has_unknown, plain_map
+from tools.status import Object, is_map, section
 
 OLD_INPUTS = "__inputs"
 """Under this key of the old state the server hands over the old inputs, which the SDK's requests

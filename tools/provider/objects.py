@@ -9,7 +9,7 @@ from kubernetes import client
 from urllib3.exceptions import HTTPError
 
 from tools.provider.errors import ApiError, ProviderError
-from tools.provider.values import Object, is_map
+from tools.status import Object, is_map
 
 FIELD_MANAGER = "pulumi-kubernetes"
 """Who owns the fields that this provider sets; the published plugin's name for it."""

@@ -12,7 +12,8 @@ from tools.provider.errors import ApiError, InitFailedError, NotReadyError, Prov
 from tools.provider.inputs import complete, is_autonamed, old_inputs, settings, type_of
 from tools.provider.objects import Api, Ref
 from tools.provider.paths import Path, parse
-from tools.provider.values import Object, Properties, has_unknown, plain_map, properties, section
+from tools.provider.values import Properties, has_unknown, plain_map, properties
+from tools.status import Object, section
 
 Log = Callable[[str, str, bool], Awaitable[None]]
 """Shows a message at a resource (by URN): a warning if True, else a passing status line."""
@@ -100,6 +101,7 @@ class Kubernetes(engine.Provider):
         ref = await self._ref(api, request.type, request.properties)
         say = self._say(request.urn)
         live = await create.create(api, ref, inputs, replacing, self._waiter.pause, say)
+        live = await apply.own(api, ref, live)
         outputs = await self._ready(api, ref, live, request, request.properties)
         return engine.CreateResponse(ref.id, outputs)
 

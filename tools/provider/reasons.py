@@ -4,15 +4,10 @@ from dataclasses import dataclass
 
 from tools.provider.errors import ProviderError
 from tools.provider.objects import Api, Ref
-from tools.provider.values import Object, entries, section
+from tools.status import LOG_LINES, Object, condition, containers, entries, section, tail
 
 _HOPELESS = {"InvalidImageName"}
 """Waiting reasons that no passing of time can cure; a missing image or ConfigMap may yet come."""
-
-_JUST_STARTING = {"ContainerCreating", "PodInitializing"}
-
-_LOG_LINES = 5
-_LOG_CHARACTERS = 1000
 
 
 @dataclass(frozen=True)
@@ -22,14 +17,6 @@ class Trouble:
     text: str
     hopeless: bool = False
     """Waiting longer is of no use."""
-
-
-def condition(obj: Object, kind: str) -> Object:
-    """The status condition of that type, {} if there is none."""
-    for item in entries(obj, "status", "conditions"):
-        if item["type"] == kind:
-            return item
-    return {}
 
 
 async def pod_trouble(api: Api, pod: Object, with_logs: bool) -> Trouble:
@@ -45,73 +32,23 @@ async def pod_trouble(api: Api, pod: Object, with_logs: bool) -> Trouble:
     if hopeless and status.get("reason"):
         found.append(f"{status['reason']}: {status.get('message', '')}")
     vague = True
-    for role, spec, container in _containers(pod):
-        text = _container_trouble(role, spec, container)
+    for container in containers(pod):
+        text = container.trouble
         if text is None:
             continue
-        waiting = section(container, "state", "waiting")
+        ended, waiting = container.ended, container.waiting
         hopeless = hopeless or waiting.get("reason") in _HOPELESS
-        ended = _ended(container)
         if ended:
             lines = ended.get("message") or ""
             if with_logs and not lines:
-                lines = await api.log(_ref(pod), spec["name"], bool(waiting), _LOG_LINES)
-            text += f"; its last lines:\n{_tail(lines)}" if lines.strip() else ""
+                name = container.spec["name"]
+                lines = await api.log(_ref(pod), name, bool(waiting), LOG_LINES)
+            text += f"; its last lines:\n{tail(lines)}" if lines.strip() else ""
         vague = vague and not ended and not waiting.get("message")
-        found.append(f'{role} "{spec["name"]}" (image {spec["image"]}): {text}')
+        found.append(f"{container}: {text}")
     if with_logs and vague:
         found += await _warnings(api, pod)
     return Trouble("; ".join(found) or "it has not started yet", hopeless)
-
-
-def _containers(pod: Object) -> list[tuple[str, Object, Object]]:
-    """Role, spec and status of every container that has a status, in the order of starting."""
-    found: list[tuple[str, Object, Object]] = []
-    for specs, statuses in (
-        ("initContainers", "initContainerStatuses"),
-        ("containers", "containerStatuses"),
-    ):
-        by_name = {item["name"]: item for item in entries(pod, "status", statuses)}
-        for spec in entries(pod, "spec", specs):
-            native = spec.get("restartPolicy") == "Always"
-            role = "container" if specs == "containers" else "init container"
-            if spec["name"] in by_name:
-                found.append(("native sidecar" if native else role, spec, by_name[spec["name"]]))
-    return found
-
-
-def _container_trouble(role: str, spec: Object, status: Object) -> str | None:
-    """What keeps this container from being ready; None if it is, or waits for another one."""
-    state: Object = status["state"]
-    ended, waiting = _ended(status), state.get("waiting")
-    how = f"exit code {ended.get('exitCode')}" if ended else ""
-    if ended and ended.get("reason") not in ("Error", "Completed", None):
-        how = f"{ended['reason']}, {how}"
-    if waiting:
-        reason = str(waiting.get("reason", "Waiting"))
-        if reason in _JUST_STARTING and not ended:
-            return None
-        return f"{reason}: {how or waiting.get('message', '')}".rstrip(": ")
-    if "terminated" in state:
-        done = role == "init container" and ended.get("exitCode") == 0
-        # Restarted before, it will be waiting to be restarted again in a moment.
-        again = "CrashLoopBackOff:" if status["restartCount"] else "it has ended with"
-        return None if done else f"{again} {how}"
-    if status.get("ready") or role == "init container":
-        return None
-    text = "it runs but is not ready"
-    if "startupProbe" in spec and not status.get("started"):
-        text = "its startup probe has not succeeded yet"
-    return f"{text}, after {status['restartCount']} restarts, the last with {how}" if how else text
-
-
-def _ended(status: Object) -> Object:
-    """How the container ended, now or the last time; {} if it never did."""
-    return section(status, "state", "terminated") or section(status, "lastState", "terminated")
-
-
-def _tail(text: str) -> str:
-    return "\n".join(text.strip()[-_LOG_CHARACTERS:].splitlines()[-_LOG_LINES:])
 
 
 async def deployment_trouble(api: Api, deployment: Object, with_logs: bool) -> Trouble:
@@ -133,10 +70,10 @@ async def deployment_trouble(api: Api, deployment: Object, with_logs: bool) -> T
             trouble = await pod_trouble(api, pod, with_logs)
             found.append(f"pod {pod['metadata']['name']}: {trouble.text}")
             break  # its siblings suffer from the same
-    gone_too_long = progressing.get("status") == "False"
-    if gone_too_long:
+    if progressing.get("status") == "False":
+        # It keeps trying, and may have been past its deadline before what is waited for was done.
         found.append(f"{progressing.get('reason')}: {progressing.get('message')}")
-    return Trouble("; ".join(found), gone_too_long)
+    return Trouble("; ".join(found))
 
 
 async def _newest_pods(api: Api, deployment: Object) -> list[Object]:

@@ -1,40 +1,15 @@
 """Translates between the engine's property values and plain Kubernetes objects."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias, TypeGuard
+from typing import Any, TypeAlias
 
 from pulumi.provider.experimental.property_value import PropertyValue
 from pulumi.runtime.rpc import UNKNOWN
 
-Object: TypeAlias = dict[str, Any]
-"""A Kubernetes object, or a part of one, as in JSON."""
+from tools.status import Object, is_list, is_map
 
 Properties: TypeAlias = dict[str, PropertyValue]
 """The same as the engine sends and takes it; a value may be marked secret."""
-
-
-def is_map(value: Any) -> TypeGuard[Object]:
-    """Whether it is a JSON object, whose keys are always text."""
-    return isinstance(value, dict)
-
-
-def is_list(value: Any) -> TypeGuard[list[Any]]:
-    """Whether it is a JSON array."""
-    return isinstance(value, list)
-
-
-def section(obj: Object, *keys: str) -> Object:
-    """The map at that place in the object, {} if there is none (yet: it may be unknown)."""
-    for key in keys:
-        found = obj.get(key)
-        obj = found if is_map(found) else {}
-    return obj
-
-
-def entries(obj: Object, *keys: str) -> list[Object]:
-    """The list of maps at that place in the object, [] if there is none."""
-    found = section(obj, *keys[:-1]).get(keys[-1])
-    return found if is_list(found) else []
 
 
 def plain(value: PropertyValue) -> Any:

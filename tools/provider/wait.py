@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable
 
 from tools.provider.errors import NotReadyError, ProviderError
 from tools.provider.objects import Api, Ref
-from tools.provider.reasons import Trouble, condition, deployment_trouble, pod_trouble
-from tools.provider.values import Object, entries, section
+from tools.provider.reasons import Trouble, deployment_trouble, pod_trouble
+from tools.status import Object, condition, entries, section
 
 DEFAULT_TIMEOUT_S = 600.0
 """The published plugin's; `customTimeouts` and `pulumi.com/timeoutSeconds` go before it."""

@@ -1,0 +1,152 @@
+"""Each signal is answered, and nothing but the app gets one."""
+
+import re
+from dataclasses import dataclass
+from math import ceil
+
+from ..signal import SignalArgs
+from . import SLACK, Check, Line, Live, UnmetError
+from .status import statuses
+
+SIGNALS = 2
+"""How many signals a check waits for."""
+
+ANSWER = 1
+"""Seconds within which the app answers a signal."""
+
+# Per process its stat line, and the end of its command line.
+_PROCESSES = r"""
+read -r uptime _ </proc/uptime
+echo "$uptime"
+for process in /proc/[0-9]*; do
+  read -r stat <$process/stat && echo "$stat $(tr '\0\n' '  ' <$process/cmdline | tail -c 200)"
+done 2>/dev/null
+"""
+_TICKS = 100
+"""Of /proc/PID/stat, a second."""
+
+
+@dataclass(frozen=True)
+class _Process:
+    name: str
+    parent: int
+    arguments: str
+    start: float
+    """Seconds after the machine's start."""
+
+    @property
+    def end(self) -> float:
+        """When it ends by itself, as far as that is known: the sleeping ones say it."""
+        seconds = self.arguments.split()[-1:] if self.name == "sleep" else []
+        return self.start + int(seconds[0]) if seconds and seconds[0].isdecimal() else float("inf")
+
+
+def checks(args: SignalArgs) -> list[Check]:
+    """What must be true of a pod of Signal."""
+    interval = args.get("interval_seconds", 10)
+    message = args.get("message", "Received SIGHUP!").split("\n")[0]
+
+    def answered(live: Live) -> str:
+        start = _now(live)
+
+        def look() -> str:
+            signals = _sent(live, start)
+            if len(signals) < SIGNALS:
+                raise UnmetError(f"{len(signals)} signals sent")
+            return ""
+
+        live.until(look)
+        live.pause(ANSWER)
+        answers = [line.time for line in live.log("main-app", last=1000) if line.text == message]
+        delays: list[float] = []
+        # The last one may have been sent a moment ago.
+        for signal in _sent(live, start)[:SIGNALS]:
+            # Each container's lines are stamped by a reader of its own.
+            after = [time - signal.time for time in answers if time > signal.time - 0.1]
+            if not after:
+                raise UnmetError("a signal without an answer")
+            delays.append(max(after[0], 0))
+        if max(delays) > ANSWER:
+            raise UnmetError(f"an answer after {max(delays):.1f} s")
+        return f"{len(delays)} signals, answered within {ceil(max(delays) * 1000)} ms"
+
+    def nothing_else(live: Live) -> str:
+        containers, start = _containers(live), _now(live)
+        before, _ = _processes(live)
+        while True:
+            signals = len(_sent(live, start))
+            live.pause(ANSWER, f"{signals} signals sent")
+            after, now = _processes(live)
+            for key in before.keys() - after.keys():
+                if now < before[key].end - 0.5 and _lasts(before[key]):
+                    raise UnmetError(f"process {key[0]} ({before[key].name}) ended at a signal")
+            if _containers(live) != containers:
+                raise UnmetError("a container was started again")
+            if signals >= SIGNALS:
+                return f"{signals} signals, and none of {len(after)} processes ended"
+            before = after
+
+    return [
+        Check(
+            "signals answered",
+            f"each line of the sender is answered by {message!r} in the app's log"
+            f" within {ANSWER} s",
+            SIGNALS * interval + SLACK,
+            answered,
+        ),
+        Check(
+            "only the app",
+            "no other process gets a signal: none ends before its time, no container restarts",
+            SIGNALS * interval + 2 * SLACK,
+            nothing_else,
+        ),
+    ]
+
+
+def _now(live: Live) -> float:
+    """The time of the sender's last line."""
+    return max((line.time for line in live.log("signal-sender", last=1)), default=0)
+
+
+def _sent(live: Live, after: float) -> list[Line]:
+    """The signals that the sender has sent since then."""
+    lines = live.log("signal-sender", last=1000)
+    return [line for line in lines if line.time > after and line.text.startswith("Sending SIGHUP")]
+
+
+def _containers(live: Live) -> list[str]:
+    """The identities of the containers: a new one each time that one is started."""
+    return [status.get("containerID", "") for status in statuses(live.pod()).values()]
+
+
+def _lasts(process: _Process) -> bool:
+    """Whether it is one that lasts, or says how long: others come and go."""
+    return process.end < float("inf") or process.parent == 0
+
+
+def _processes(live: Live) -> tuple[dict[tuple[int, float], _Process], float]:
+    """The pod's processes by pid and start, and the time, in seconds after the machine's start.
+
+    Left out are those that somebody runs in its containers beside what they run themselves.
+    """
+    uptime, *lines = live.run("signal-sender", _PROCESSES).splitlines()
+    found: dict[tuple[int, float], _Process] = {}
+    for line in lines:
+        # https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html, from its third field on
+        pid, _, rest = line.partition(" (")
+        name, _, rest = rest.partition(") ")
+        fields = rest.split(" ", 50)
+        if len(fields) < 51:
+            continue
+        start = int(fields[19]) / _TICKS
+        found[int(pid), start] = _Process(name, int(fields[1]), fields[50], start)
+    own = {
+        pid
+        for (pid, _), process in found.items()
+        if pid == 1 or re.search(r" (main-app|signal-sender) ", process.arguments)
+    }
+    if len(own) < 3:
+        raise UnmetError(f"not all of the pod's processes are seen: {sorted(own)}")
+    return {
+        key: process for key, process in found.items() if key[0] in own or process.parent in own
+    }, float(uptime)
