@@ -45,6 +45,11 @@ class Page:
 class Live(Protocol):
     """A running pod. What can't be seen raises UnmetError with the reason."""
 
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the check began."""
+        ...
+
     def pod(self) -> Object:
         """The pod, with its status, as the API server has it now."""
         ...

@@ -1,7 +1,7 @@
 """A new label reaches the running app, and the sidecar can change nothing else."""
 
 import json
-import time
+import re
 from typing import Any
 
 from ..env_inherit import CREDENTIALS, LABEL, VERSION_FILE, EnvInheritArgs
@@ -11,7 +11,9 @@ UPDATE = 90
 """Seconds from the label to the app's log; the kubelet writes the file with its next sync."""
 
 _REQUEST = (
-    "curl --silent --show-error --max-time 10 --output /dev/null --write-out '%{{http_code}}'"
+    "curl --silent --show-error --max-time 10 --write-out '\\n%{{http_code}}'"
+    # To curl itself the API server answers in many lines.
+    " --user-agent verify"
     " --cacert {credentials}/ca.crt"
     ' --header "Authorization: Bearer $(cat {credentials}/token)" --request PATCH'
     " --header 'Content-Type: application/strategic-merge-patch+json' --data '{patch}'"
@@ -54,11 +56,11 @@ def checks(args: EnvInheritArgs) -> list[Check]:
             return versions[-1]
 
         label = live.until(changed)
-        start = time.monotonic()
+        start = live.elapsed
         live.until(in_file)
-        file = time.monotonic() - start
+        file = live.elapsed - start
         live.until(in_log)
-        log = time.monotonic() - start
+        log = live.elapsed - start
         if log > UPDATE:
             raise UnmetError(f"in the log after {log:.0f} s")
         return f"{LABEL}={label} in the file after {file:.0f} s, in the log after {log:.0f} s"
@@ -88,14 +90,14 @@ def checks(args: EnvInheritArgs) -> list[Check]:
         if bound:
             tries["another label"] = (own, {"metadata": {"labels": {"other": "x"}}})
             tries["the spec"] = (own, image)
-        answers = {what: _patch(live, *patch) for what, patch in tries.items()}
+        answers = {what: _patch(live, *patch)[0] for what, patch in tries.items()}
         answered = ", ".join(f"{what}: {answer}" for what, answer in answers.items())
         if not set(answers.values()) <= {"403", "422"}:
             raise UnmetError(answered)
         # The same request for what is allowed shows what the refusals are worth.
-        allowed = _patch(live, own, label)
+        allowed, said = _patch(live, own, label)
         if allowed != "200":
-            raise UnmetError(f"its own label: {allowed}")
+            raise UnmetError(f"its own label: {allowed}: {said}")
         return f"{answered}; its own label: 200"
 
     found = [
@@ -129,7 +131,9 @@ def _label(live: Live) -> str:
     return live.pod()["metadata"]["labels"].get(LABEL, "")
 
 
-def _patch(live: Live, pod: str, patch: Any) -> str:
-    """The status code of a patch that the sidecar sends."""
+def _patch(live: Live, pod: str, patch: Any) -> tuple[str, str]:
+    """The status code of a patch that the sidecar sends, and what the API server says."""
     command = _REQUEST.format(credentials=CREDENTIALS, patch=json.dumps(patch), pod=pod)
-    return live.run("version-updater", command).strip()
+    said, _, code = live.run("version-updater", command).strip().rpartition("\n")
+    message = re.search(r'"message":"((?:[^"\\]|\\.)*)"', said)
+    return code, message[1] if message else said

@@ -2,7 +2,6 @@
 
 import re
 from dataclasses import dataclass
-from math import ceil
 
 from ..signal import SignalArgs
 from . import SLACK, Check, Line, Live, UnmetError
@@ -52,7 +51,7 @@ def checks(args: SignalArgs) -> list[Check]:
         def look() -> str:
             signals = _sent(live, start)
             if len(signals) < SIGNALS:
-                raise UnmetError(f"{len(signals)} signals sent")
+                raise UnmetError(_too_few(live, signals))
             return ""
 
         live.until(look)
@@ -65,25 +64,26 @@ def checks(args: SignalArgs) -> list[Check]:
             after = [time - signal.time for time in answers if time > signal.time - 0.1]
             if not after:
                 raise UnmetError("a signal without an answer")
-            delays.append(max(after[0], 0))
-        if max(delays) > ANSWER:
-            raise UnmetError(f"an answer after {max(delays):.1f} s")
-        return f"{len(delays)} signals, answered within {ceil(max(delays) * 1000)} ms"
+            if after[0] > ANSWER:
+                raise UnmetError(f"an answer after {after[0]:.1f} s")
+            delays.append(after[0])
+        slowest = max(1, round(max(delays) * 1000))
+        return f"{len(delays)} signals, answered within {slowest} ms"
 
     def nothing_else(live: Live) -> str:
         containers, start = _containers(live), _now(live)
         before, _ = _processes(live)
         while True:
-            signals = len(_sent(live, start))
-            live.pause(ANSWER, f"{signals} signals sent")
+            signals = _sent(live, start)
+            live.pause(ANSWER, _too_few(live, signals))
             after, now = _processes(live)
             for key in before.keys() - after.keys():
                 if now < before[key].end - 0.5 and _lasts(before[key]):
                     raise UnmetError(f"process {key[0]} ({before[key].name}) ended at a signal")
             if _containers(live) != containers:
                 raise UnmetError("a container was started again")
-            if signals >= SIGNALS:
-                return f"{signals} signals, and none of {len(after)} processes ended"
+            if len(signals) >= SIGNALS:
+                return f"{len(signals)} signals, and none of {len(after)} processes ended"
             before = after
 
     return [
@@ -114,6 +114,11 @@ def _sent(live: Live, after: float) -> list[Line]:
     return [line for line in lines if line.time > after and line.text.startswith("Sending SIGHUP")]
 
 
+def _too_few(live: Live, signals: list[Line]) -> str:
+    last = "".join(line.text for line in live.log("signal-sender", last=1))
+    return f"{len(signals)} signals sent; the sender's last line is {last!r}"
+
+
 def _containers(live: Live) -> list[str]:
     """The identities of the containers: a new one each time that one is started."""
     return [status.get("containerID", "") for status in statuses(live.pod()).values()]
@@ -129,7 +134,8 @@ def _processes(live: Live) -> tuple[dict[tuple[int, float], _Process], float]:
 
     Left out are those that somebody runs in its containers beside what they run themselves.
     """
-    uptime, *lines = live.run("signal-sender", _PROCESSES).splitlines()
+    seen = live.run("signal-sender", _PROCESSES)
+    uptime, *lines = seen.splitlines() or [""]
     found: dict[tuple[int, float], _Process] = {}
     for line in lines:
         # https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html, from its third field on
@@ -146,7 +152,7 @@ def _processes(live: Live) -> tuple[dict[tuple[int, float], _Process], float]:
         if pid == 1 or re.search(r" (main-app|signal-sender) ", process.arguments)
     }
     if len(own) < 3:
-        raise UnmetError(f"not all of the pod's processes are seen: {sorted(own)}")
+        raise UnmetError(f"not all of the pod's processes are seen: {seen!r}")
     return {
         key: process for key, process in found.items() if key[0] in own or process.parent in own
     }, float(uptime)

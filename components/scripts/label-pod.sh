@@ -11,12 +11,13 @@ esac
 pod="https://$host:$KUBERNETES_SERVICE_PORT/api/v1/namespaces/$POD_NAMESPACE/pods/$POD_NAME"
 
 # The token is read at each use, since the kubelet replaces it, and goes to curl
-# over standard input, since others can read a command line.
+# over standard input, since others can read a command line. To curl's own name the
+# API server would answer in many lines.
 set_label() {
   answer=$(
     printf 'header = "Authorization: Bearer %s"\n' "$(cat "$credentials/token")" |
       curl --config - --silent --show-error --fail-with-body --max-time 10 \
-        --stderr - --cacert "$credentials/ca.crt" --request PATCH \
+        --user-agent label-pod --stderr - --cacert "$credentials/ca.crt" --request PATCH \
         --header 'Content-Type: application/merge-patch+json' \
         --data "{\"metadata\":{\"labels\":{\"$label\":\"$1\"}}}" "$pod"
   ) && return

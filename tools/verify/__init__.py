@@ -110,6 +110,7 @@ def verify(
         pods: list[str] = []
 
         def ready() -> str:
+            cluster.workload(demo.outputs)
             pods[:] = cluster.ready_pods(demo.namespace, demo.instance, READY)
             return f"{len(pods)} of {demo.replicas}"
 

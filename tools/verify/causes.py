@@ -3,8 +3,11 @@
 import re
 
 from components.checks import UnmetError
-from tools.status import LOG_LINES, Container, Object, condition, containers, section, tail
+from tools.status import Container, Object, condition, containers, section, tail
 from tools.verify.live import Cluster, unmet
+
+_LINES = 50
+"""How many of a log's last lines are searched for refusals; fewer are shown."""
 
 _FORBIDDEN = re.compile(
     r'User \\?"(?P<user>[^"\\]+)\\?" cannot (?P<verb>\w+) resource \\?"(?P<resource>[^"\\]+)\\?"'
@@ -18,10 +21,7 @@ def causes(cluster: Cluster, outputs: Object, pod: str, seen: str) -> list[str]:
     found = missing_rules(seen)
     try:
         pods = cluster.pods(namespace, name)
-        if outputs["kind"] == "Deployment":
-            found += _of_deployment(cluster.deployment(namespace, name))
-        elif not pods:
-            found.append(f"there is no pod {name} in namespace {namespace}: `make up` creates it")
+        found += _of_workload(cluster.workload(outputs))
     except UnmetError as error:
         return list(dict.fromkeys([*found, str(error), *missing_rules(str(error))]))
     for item in pods:
@@ -41,9 +41,9 @@ def missing_rules(text: str) -> list[str]:
     return rules
 
 
-def _of_deployment(deployment: Object) -> list[str]:
-    """That it can't make its pods, over a quota for instance."""
-    refused = condition(deployment, "ReplicaFailure")
+def _of_workload(workload: Object) -> list[str]:
+    """That a Deployment can't make its pods, over a quota for instance."""
+    refused = condition(workload, "ReplicaFailure")
     if refused.get("status") != "True":
         return []
     return [f"{refused.get('reason')}: {refused.get('message')}"]
@@ -58,17 +58,16 @@ def _of_pod(cluster: Cluster, pod: Object) -> list[str]:
         return [f"pod {name} is pending: {scheduled.get('reason')}: {scheduled.get('message')}"]
     found: list[str] = []
     for container in containers(pod):
-        lines = _last_lines(cluster, pod, container)
-        rules = missing_rules(lines)
+        log = _log(cluster, pod, container)
         died = container.ended and not _has_done_its_work(container)
         trouble = container.trouble
         if trouble is None and died:
             restarts = container.status["restartCount"]
             trouble = f"it has ended {restarts} times, the last time with {container.how}"
         if trouble:
-            shown = f"; its last lines:\n{lines}" if lines else ""
+            shown = f"; its last lines:\n{tail(log)}" if log else ""
             found.append(f"pod {name}: {container}: {trouble}{shown}")
-        found += rules
+        found += missing_rules(log)
     return found
 
 
@@ -76,8 +75,8 @@ def _has_done_its_work(container: Container) -> bool:
     return container.role == "init container" and container.ended.get("exitCode") == 0
 
 
-def _last_lines(cluster: Cluster, pod: Object, container: Container) -> str:
-    """Of the container that runs, or of the one before if it waits to be started again."""
+def _log(cluster: Cluster, pod: Object, container: Container) -> str:
+    """The end of a log: of what runs, or of what ran before if it waits to be started again."""
     previous = bool(container.waiting and container.ended)
     if container.waiting and not previous:
         return ""
@@ -88,10 +87,10 @@ def _last_lines(cluster: Cluster, pod: Object, container: Container) -> str:
                 pod["metadata"]["namespace"],
                 container=container.spec["name"],
                 previous=previous,
-                tail_lines=LOG_LINES,
+                tail_lines=_LINES,
                 _preload_content=False,
                 _request_timeout=20,
             )
     except UnmetError as error:
         return str(error)
-    return tail(answer.data.decode(errors="replace"))
+    return answer.data.decode(errors="replace").strip()

@@ -13,7 +13,6 @@ from kubernetes import client, config, stream
 from kubernetes.client.exceptions import ApiException
 from kubernetes.config.config_exception import ConfigException
 from urllib3.exceptions import HTTPError
-from websocket import WebSocketException
 
 from components.checks import Line, Page, UnmetError
 from stacks.settings import Instance
@@ -35,12 +34,17 @@ class Patience:
     """The time that a check has."""
 
     def __init__(self, seconds: float) -> None:
-        self._end = time.monotonic() + seconds
+        self._start, self._seconds = time.monotonic(), seconds
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since it began."""
+        return time.monotonic() - self._start
 
     @property
     def left(self) -> float:
         """Seconds, less than 0 when it is over."""
-        return self._end - time.monotonic()
+        return self._seconds - self.elapsed
 
     def pause(self, seconds: float, seen: str = "") -> None:
         """Let time pass. Raises UnmetError when it is over."""
@@ -82,13 +86,21 @@ class Cluster:
         """A client of its own: one that streams can do nothing else meanwhile."""
         return cast(Any, client).CoreV1Api(cast(Any, client).ApiClient(self._configuration))
 
-    def deployment(self, namespace: str, name: str) -> Object:
-        """Raises UnmetError if it can't be had."""
-        connection = cast(Any, client).ApiClient(self._configuration)
-        with unmet():
-            return _json(
-                cast(Any, client).AppsV1Api(connection).read_namespaced_deployment, name, namespace
-            )
+    def workload(self, outputs: Object) -> Object:
+        """The Deployment or the Pod of a demo. Raises UnmetError if it can't be had."""
+        kind, name, namespace = outputs["kind"], outputs["name"], outputs["namespace"]
+        apps = cast(Any, client).AppsV1Api(self.core().api_client)
+        read = {
+            "Deployment": apps.read_namespaced_deployment,
+            "Pod": self.core().read_namespaced_pod,
+        }
+        try:
+            with unmet():
+                return _json(read[kind], name, namespace)
+        except UnmetError as error:
+            if str(error).endswith(f'"{name}" not found'):
+                raise UnmetError(f"there is no {kind} {name} in namespace {namespace}") from None
+            raise
 
     def pods(self, namespace: str, name: str) -> list[Object]:
         """The pods of a demo's workload, those that are ending left out, failed ones not."""
@@ -223,7 +235,6 @@ def unmet() -> Generator[None]:
         ApiException,
         HTTPError,
         HTTPException,
-        WebSocketException,
         OSError,
     ) as error:
         raise UnmetError(said(error)) from None

@@ -1,0 +1,61 @@
+"""Demos applied as they are rendered, but for a change that makes their pods fail."""
+
+import subprocess
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+
+from tests.cluster.project import Object, Project
+from tools import engine
+from tools.render import render, to_yaml
+
+
+@contextmanager
+def applied(
+    project: Project,
+    change: Callable[[str, Object], None] | None = None,
+    available: bool = True,
+) -> Generator[None]:
+    """The demos of the project's stack, once all are available, and in the end removed.
+
+    `change` gets the key of each demo and its pod's spec. With `available` false nothing is
+    waited for.
+    """
+    objects = [item.object for item in render(engine.LOCAL, config=project.config)]
+    for item in objects:
+        if change and item["kind"] == "Deployment":
+            change(item["metadata"]["name"].removesuffix("-demo"), item["spec"]["template"]["spec"])
+    text = "---\n".join(map(to_yaml, objects))
+    try:
+        _kubectl(project, "apply", "--server-side", "-f", "-", text=text)
+        if available:
+            until = ("--for=condition=Available", "--timeout=180s")
+            _kubectl(project, "wait", *until, "-n", project.namespace, "deployment", "--all")
+        yield
+    finally:
+        _kubectl(project, "delete", "--ignore-not-found", "-f", "-", text=text)
+
+
+def _kubectl(project: Project, *words: str, text: str = "") -> None:
+    done = subprocess.run(
+        ["kubectl", *words],
+        env=project.env,
+        input=text,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def container(spec: Object, name: str) -> Object:
+    """A container of a pod's spec, whichever kind it is of."""
+    found = [*spec.get("initContainers", []), *spec["containers"]]
+    return next(item for item in found if item["name"] == name)
+
+
+def insert(spec: Object, name: str, after: str, lines: str) -> None:
+    """Put lines into the script that a container runs, after one of its own."""
+    command = container(spec, name)["command"]
+    before, line, rest = command[2].partition(f"{after}\n")
+    assert line, f"{name} runs no script with {after}"
+    command[2] = f"{before}{line}{lines}\n{rest}"

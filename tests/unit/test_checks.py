@@ -1,0 +1,14 @@
+"""Every pattern says what proves its power."""
+
+from components.checks import env_inherit, init_sidecar, resource, shared_filesystem, signal
+from stacks.model import PATTERNS
+
+
+def test_every_pattern_has_checks_with_names_of_their_own() -> None:
+    modules = [shared_filesystem, init_sidecar, signal, env_inherit, resource]
+    assert sorted(module.__name__.rpartition(".")[2].replace("_", "-") for module in modules) == (
+        sorted(PATTERNS)
+    )
+    for module in modules:
+        names = [check.name for check in module.checks({})]
+        assert len(names) == len(set(names)) >= 2

@@ -1,0 +1,101 @@
+"""The checks of signal pass on what it promises, and on nothing less."""
+
+from collections.abc import Callable
+
+import pytest
+
+from components.checks import Line, signal
+from components.manifest import Object
+from tests.unit.simulated import (
+    every,
+    looked,
+    named,
+    refused,
+)
+
+SIGNALS = signal.checks({})
+SENT = every(10, lambda _: "Sending SIGHUP to main process...")
+
+
+def answers(delay: float, text: str = "Received SIGHUP!") -> list[Line]:
+    return [Line(line.time + delay, text) for line in SENT]
+
+
+def test_signals_that_are_answered_at_once_pass() -> None:
+    logs = {"signal-sender": SENT, "main-app": answers(0.002)}
+    seen = looked(named(SIGNALS, "signals answered"), logs=logs)
+    assert seen == "2 signals, answered within 2 ms"
+
+
+@pytest.mark.parametrize(
+    ("logs", "seen"),
+    [
+        ({"signal-sender": SENT, "main-app": answers(1.2)}, "after 1.2 s"),
+        ({"signal-sender": SENT, "main-app": answers(0, "Hangup")}, "without an answer"),
+        ({"signal-sender": SENT, "main-app": answers(0)[:11]}, "without an answer"),
+        ({"signal-sender": SENT[:10], "main-app": answers(0)}, "0 signals sent"),
+    ],
+)
+def test_signals_that_are_late_or_lost_fail(logs: dict[str, list[Line]], seen: str) -> None:
+    assert seen in refused(named(SIGNALS, "signals answered"), logs=logs)
+
+
+def process(pid: int, name: str, parent: int, start: float, arguments: str) -> str:
+    fields = ["S", str(parent), *["0"] * 17, str(int(start * 100)), *["0"] * 30]
+    return f"{pid} ({name}) {' '.join(fields)} {arguments}"
+
+
+def listed(slept: float = 5, sender: int = 7) -> Callable[[str, str, float], str]:
+    """The pod's processes: two shells, whose sleeping children are renewed after `slept`."""
+
+    def answer(_container: str, _command: str, now: float) -> str:
+        step = int(now // slept)
+        return "\n".join(
+            [
+                f"{now}",
+                process(1, "pause", 0, 0, "/pause"),
+                process(sender, "sh", 0, 1, "/bin/sh -c ... signal-sender 10 "),
+                process(8, "sh", 0, 1, "/bin/sh -c ... main-app Received SIGHUP! 5 "),
+                process(1000 + step, "sleep", 8, step * slept, "sleep 5 "),
+                # Somebody's `kubectl exec`.
+                process(5000 + int(now), "sh", 0, now, "sh -c ls "),
+            ]
+        )
+
+    return answer
+
+
+def running(_: float) -> Object:
+    return {"status": {"containerStatuses": [{"name": "main-app", "containerID": "x"}]}}
+
+
+def test_processes_that_go_on_pass() -> None:
+    check = named(SIGNALS, "only the app")
+    seen = looked(check, manifest=running, logs={"signal-sender": SENT}, answer=listed())
+    assert seen == "2 signals, and none of 4 processes ended"
+
+
+def test_a_child_that_ends_before_its_time_fails() -> None:
+    check = named(SIGNALS, "only the app")
+    pod = {"manifest": running, "logs": {"signal-sender": SENT}}
+    assert "(sleep) ended at a signal" in refused(check, **pod, answer=listed(slept=3))
+
+
+def test_a_shell_that_is_another_one_fails() -> None:
+    check = named(SIGNALS, "only the app")
+
+    def answer(container: str, command: str, now: float) -> str:
+        return listed(sender=7 if now < 105 else 9)(container, command, now)
+
+    pod = {"manifest": running, "logs": {"signal-sender": SENT}}
+    assert "process 7 (sh) ended" in refused(check, **pod, answer=answer)
+
+
+def test_a_container_that_is_started_again_fails() -> None:
+    def restarted(now: float) -> Object:
+        identity = "x" if now < 105 else "y"
+        return {"status": {"containerStatuses": [{"name": "main-app", "containerID": identity}]}}
+
+    check = named(SIGNALS, "only the app")
+    pod = {"manifest": restarted, "logs": {"signal-sender": SENT}, "answer": listed()}
+    assert "started again" in refused(check, **pod)
