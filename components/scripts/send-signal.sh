@@ -13,13 +13,28 @@ status() {
   done 2>/dev/null <"/proc/$1/status"
 }
 
-# The processes that match. A subshell has the command line of its parent, so a
-# process whose parent matches too is left out.
+# The processes that seem to have TARGET as an argument: one look at all command
+# lines, each under the header that head gives it.
+candidates() {
+  head -c 65536 /proc/[0-9]*/cmdline 2>/dev/null | tr '\0' '\n' |
+    while read -r line; do
+      case $line in
+        "==> /proc/"*"/cmdline <==")
+          pid=${line#"==> /proc/"}
+          pid=${pid%"/cmdline <=="}
+          ;;
+        "$TARGET") echo "$pid" ;;
+      esac
+    done
+}
+
+# Those that have it: an argument may look like a header. A subshell has the
+# command line of its parent, so a process whose parent matches too is left out.
 targets() {
   matches=" "
-  for directory in /proc/[0-9]*; do
-    if tr '\0' '\n' <"$directory/cmdline" | grep -qxF -e "$TARGET"; then
-      matches="$matches${directory#/proc/} "
+  for candidate in $(candidates | sort -u); do
+    if tr '\0' '\n' <"/proc/$candidate/cmdline" | grep -qxF -e "$TARGET"; then
+      matches="$matches$candidate "
     fi
   done 2>/dev/null
   for match in $matches; do

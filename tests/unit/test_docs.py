@@ -44,7 +44,7 @@ def test_a_page_shows_its_picture_and_leads_to_its_component(pattern: str) -> No
     assert f"{pattern}.svg" in found
     assert f"../components/{module}.py" in found
     assert f"../components/checks/{module}.py" in found
-    assert "README.md" in found
+    assert "../README.md#under-faults" in found
 
 
 @pytest.mark.parametrize("pattern", PATTERNS)

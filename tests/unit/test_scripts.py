@@ -206,6 +206,21 @@ def test_the_sender_signals_none_of_several(shell: Shell) -> None:
     assert "Got it" not in log_of(apps[0]) + log_of(apps[1])
 
 
+def test_an_argument_that_looks_like_anothers_command_line_misleads_nobody(shell: Shell) -> None:
+    app, victim = (shell.start("signal-app", name, "Got it", "60") for name in ("real", "victim"))
+    header = f"==> /proc/{victim.pid}/cmdline <=="
+    shell.run("sh", "-c", "sleep 60; : it", header, "real")
+    shell.start("send-signal", "sender", "0.1", TARGET="real")
+    wait_for(lambda: "Got it" in log_of(app))
+    assert "Got it" not in log_of(victim)
+
+
+def test_an_app_with_the_name_twice_among_its_arguments_is_one(shell: Shell) -> None:
+    app = shell.start("signal-app", "same", "same", "60")
+    shell.start("send-signal", "sender", "0.1", TARGET="same")
+    wait_for(lambda: "same" in log_of(app))
+
+
 def test_an_app_that_does_not_handle_the_signal_yet_is_not_ended(shell: Shell) -> None:
     app = shell.run("sh", "-c", "sleep 60; : it", "unprepared")
     sender = shell.start("send-signal", "sender", "0.1", TARGET="unprepared")

@@ -9,7 +9,7 @@ what the stack prints for looking at a demo, `causes` says why something fails,
 import threading
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
@@ -21,12 +21,15 @@ from tools.status import Object
 from tools.target import Target
 from tools.verify.causes import causes
 from tools.verify.commands import try_out
-from tools.verify.live import Cluster, LivePod
+from tools.verify.live import Cluster, LivePod, Patience
 
 READY = 4 * SLACK
 """Seconds within which the pods of a demo must be ready."""
 
 _AT_ONCE = 32
+
+_BEAT = 15
+"""Seconds after which somebody who waits is told what for."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,10 @@ class Result:
     causes: list[str] = field(default_factory=list[str])
     """Why it failed, as far as the cluster tells."""
 
+    def __str__(self) -> str:
+        mark = "ok    " if self.passed else "FAILED"
+        return f"{mark} {self.demo}: {self.check} ({self.seconds:.1f} s)"
+
 
 @dataclass(frozen=True)
 class _Demo:
@@ -65,12 +72,13 @@ class _Demo:
 
 
 def verify(
-    stack: str, config: Mapping[str, Any], target: Target, report: Callable[[Result], None]
+    stack: str, config: Mapping[str, Any], target: Target, say: Callable[[str], None]
 ) -> list[Result]:
     """Run all checks of a stack's demos side by side; the results in the order of its file.
 
-    `config` is what that file configures. `report` gets each result as it comes, one at a
-    time. Raises CommandError where the file is wrong or the cluster does not answer.
+    `config` is what that file configures. `say` gets a line for each result as it comes, and
+    now and then one that says what is still waited for. Raises CommandError where the file is
+    wrong or the cluster does not answer.
     """
     outputs = render.outputs(stack, dict(config))
     demos = [
@@ -80,11 +88,14 @@ def verify(
     cluster = Cluster(target)
     env = {**engine.environment(stack), "KUBECONFIG": target.kubeconfig}
     results: list[Result] = []
+    running: list[tuple[str, str]] = []
     lock = threading.Lock()
 
     def result(demo: _Demo, pod: str, name: str, expected: str, look: Callable[[], str]) -> bool:
         started = time.monotonic()
         why: list[str] = []
+        with lock:
+            running.append((demo.key, name))
         try:
             seen, passed = look(), True
         except UnmetError as error:
@@ -96,8 +107,9 @@ def verify(
         seconds = time.monotonic() - started
         found = Result(demo.key, pod, name, expected, passed, seen, seconds, why)
         with lock:
+            running.remove((demo.key, name))
             results.append(found)
-            report(found)
+            say(str(found))
         return passed
 
     def of_pod(demo: _Demo, pod: str, check: Check) -> None:
@@ -120,16 +132,26 @@ def verify(
         checks, commands = _checks(demo.instance), demo.outputs["commands"]
         for pod in pods:
             rest.extend(pool.submit(of_pod, demo, pod, check) for check in checks)
-        within = max(check.within for check in checks)
+
+        def commands_show() -> str:
+            return try_out(commands, env, Patience(max(one.within for one in checks), cluster.stop))
+
         expected = "what the stack prints for looking at it shows something"
-        result(demo, "", "printed commands", expected, lambda: try_out(commands, env, within))
+        result(demo, "", "printed commands", expected, commands_show)
 
     rest: list[Future[None]] = []
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        for future in [pool.submit(of_demo, demo) for demo in demos]:
-            future.result()
-        for future in rest:
-            future.result()
+    pool = ThreadPoolExecutor(_AT_ONCE)
+    try:
+        for futures in ([pool.submit(of_demo, demo) for demo in demos], rest):
+            while wait(futures, timeout=_BEAT).not_done:
+                with lock:
+                    say(f"Still: {', '.join(f'{demo} ({name})' for demo, name in running)}")
+            for future in futures:
+                future.result()
+    finally:
+        # After Ctrl-C nobody waits for what has begun.
+        cluster.stop.set()
+        pool.shutdown(cancel_futures=True)
     order = [demo.key for demo in demos]
     return sorted(results, key=lambda item: (order.index(item.demo), item.pod))
 

@@ -7,6 +7,7 @@ import shlex
 import socket
 import subprocess
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -16,14 +17,16 @@ from tools.verify.live import Patience
 _LOCAL_PORT = "8080"
 """What is printed; several demos are tried at once, and somebody may use it."""
 
+_LEAST = 2
+"""Seconds that a command gets, however late it is."""
 
-def try_out(commands: Sequence[str], env: Mapping[str, str], within: float) -> str:
+
+def try_out(commands: Sequence[str], env: Mapping[str, str], patience: Patience) -> str:
     """Run them in their order; each must show something, and those that end must succeed.
 
     Those that go on, such as `port-forward`, go on until the last one is done. Raises
     UnmetError with the first that fails.
     """
-    patience = Patience(within)
     port = str(_free_port())
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         for number, command in enumerate(commands):
@@ -58,7 +61,10 @@ def _look(
             raise UnmetError(f"{error.filename} is not installed") from None
     stack.callback(process.wait)
     stack.callback(process.kill)
-    while process.poll() is None and not file.stat().st_size and patience.left > 0:
+    least = time.monotonic() + _LEAST
+    while process.poll() is None and not file.stat().st_size:
+        if patience.left <= 0 and time.monotonic() > least:
+            break
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(0.1)
     said = errors.read_text(errors="replace").strip().splitlines()[-1:]

@@ -2,6 +2,7 @@
 
 import json
 import re
+import threading
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -31,10 +32,10 @@ _POLL = 0.5
 
 
 class Patience:
-    """The time that a check has."""
+    """The time that a check has, unless somebody stops all of them."""
 
-    def __init__(self, seconds: float) -> None:
-        self._start, self._seconds = time.monotonic(), seconds
+    def __init__(self, seconds: float, stop: threading.Event) -> None:
+        self._start, self._seconds, self._stop = time.monotonic(), seconds, stop
 
     @property
     def elapsed(self) -> float:
@@ -44,13 +45,13 @@ class Patience:
     @property
     def left(self) -> float:
         """Seconds, less than 0 when it is over."""
-        return self._seconds - self.elapsed
+        return 0 if self._stop.is_set() else self._seconds - self.elapsed
 
     def pause(self, seconds: float, seen: str = "") -> None:
         """Let time pass. Raises UnmetError when it is over."""
         if self.left <= 0:
             raise UnmetError(seen or "not in time")
-        time.sleep(seconds)
+        self._stop.wait(seconds)
 
     def until(self, look: Callable[[], str]) -> str:
         """What `look` returns once it raises UnmetError no more, which must be in time."""
@@ -60,7 +61,7 @@ class Patience:
             except UnmetError:
                 if self.left <= 0:
                     raise
-            time.sleep(_POLL)
+            self._stop.wait(_POLL)
 
 
 class Cluster:
@@ -68,7 +69,8 @@ class Cluster:
 
     def __init__(self, target: Target) -> None:
         """Raises CommandError if it does not answer."""
-        self._target = target
+        self.stop = threading.Event()
+        """Ends all that looks at it."""
         try:
             connection = cast(Any, config).new_client_from_config(
                 target.kubeconfig, context=target.context
@@ -131,7 +133,7 @@ class Cluster:
             names[:] = [pod["metadata"]["name"] for pod in ready]
             return ""
 
-        Patience(seconds).until(look)
+        Patience(seconds, self.stop).until(look)
         return names
 
 
@@ -139,7 +141,7 @@ class LivePod(Patience):
     """A running pod, as checks see it (components.checks.Live)."""
 
     def __init__(self, cluster: Cluster, namespace: str, name: str, within: float) -> None:
-        super().__init__(within)
+        super().__init__(within, cluster.stop)
         self._cluster, self._namespace, self._name = cluster, namespace, name
         self._core = cluster.core()
 

@@ -1,4 +1,4 @@
-"""Shows results: a line each while they come in, then a table, JSON or JUnit XML."""
+"""Shows results as a table, JSON or JUnit XML."""
 
 import json
 from collections.abc import Sequence
@@ -12,12 +12,6 @@ from rich.text import Text
 from tools.verify import Result
 
 FORMATS = ("table", "json", "junit")
-
-
-def line(result: Result) -> str:
-    """For progress."""
-    mark = "ok    " if result.passed else "FAILED"
-    return f"{mark} {result.demo}: {result.check} ({result.seconds:.1f} s)"
 
 
 def show(results: Sequence[Result], stack: str, form: str) -> str:
