@@ -5,6 +5,7 @@ CONTEXT ?=
 YES ?=
 OUT ?=
 SECRETS ?=
+FORMAT ?= table
 
 INSTALL = python3 tools/toolchain.py
 TOOLS = .venv/bin/python -m tools
@@ -13,7 +14,8 @@ GOAL = $(if $(filter local,$(STACK)),local,engine)
 TARGET = --stack '$(STACK)' --context '$(CONTEXT)'
 ASSENT = $(if $(filter 1,$(YES)),--yes)
 
-.PHONY: up down preview render env test lint unit e2e cluster-down cluster-status
+.PHONY: up down preview recover verify render env test lint unit docs e2e e2e-long \
+	cluster-down cluster-status
 
 up:
 	@$(INSTALL) $(GOAL)
@@ -26,6 +28,14 @@ down:
 preview:
 	@$(INSTALL) $(GOAL)
 	@$(TOOLS) preview $(TARGET)
+
+recover:
+	@$(INSTALL) $(GOAL)
+	@$(TOOLS) recover $(TARGET) $(ASSENT)
+
+verify:
+	@$(INSTALL) verify
+	@$(TOOLS) verify $(TARGET) --format '$(FORMAT)'
 
 render:
 	@$(INSTALL) python
@@ -55,6 +65,16 @@ unit:
 	@$(INSTALL) test
 	.venv/bin/python -m pytest -q -n 2 tests/unit
 
+docs:
+	@$(INSTALL) docs
+	@$(TOOLS) docs
+
 e2e:
 	@$(INSTALL) e2e
-	.venv/bin/python -m pytest -q -n 3 --dist loadgroup tests/cluster
+	.venv/bin/python -m pytest -q -n 3 --dist loadgroup -m 'not long and not alone' tests/cluster
+
+# First what can run side by side, then what disturbs the cluster itself.
+e2e-long:
+	@$(INSTALL) e2e
+	.venv/bin/python -m pytest -q -n 3 --dist loadgroup -m 'long and not alone' tests/cluster
+	.venv/bin/python -m pytest -q -m alone tests/cluster

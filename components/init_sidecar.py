@@ -4,9 +4,9 @@ Shows an init container that prepares a file before the app starts, and a
 sidecar that rewrites it while the app runs. Both run the same script.
 
 Guarantees: the app never starts without the initial configuration; it sees
-that one first, in either form of sidecar, since the updater waits one interval
-before it rewrites; a reader gets the old text or the new one, never a part;
-the app can't write to the volume.
+that one first, in either form of sidecar, if it starts within one interval,
+since the updater waits that long before it rewrites; a reader gets the old text
+or the new one, never a part; the app can't write to the volume.
 Leaves out: telling the app of a change. It reads the file again by itself.
 """
 

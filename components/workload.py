@@ -63,6 +63,11 @@ class WorkloadArgs(TypedDict):
     """Pods of a Deployment. Default 1; more get a PodDisruptionBudget. An error with `pod`.
     https://kubernetes.io/docs/tasks/run-application/configure-pdb/"""
 
+    timeout_seconds: NotRequired[int]
+    """Seconds in which it must become ready after it is created or changed. Default 300.
+    A Deployment that isn't by then is left as it is, and keeps trying.
+    https://www.pulumi.com/docs/iac/concepts/resources/options/customtimeouts/"""
+
     sidecars: NotRequired[str]
     """`native` (default: start before the app, stop after it) or `classic`.
     https://kubernetes.io/docs/concepts/workloads/pods/sidecar-containers/"""
@@ -276,7 +281,12 @@ class Pattern(pulumi.ComponentResource):
                 "labelSelector": {"matchLabels": selector},
             }
             spec["topologySpreadConstraints"] = [spread]
-        options = pulumi.ResourceOptions(parent=self, depends_on=list(depends_on))
+        seconds = args.get("timeout_seconds", 300)
+        options = pulumi.ResourceOptions(
+            parent=self,
+            depends_on=list(depends_on),
+            custom_timeouts=pulumi.CustomTimeouts(create=f"{seconds}s", update=f"{seconds}s"),
+        )
         if workload == "pod":
             from pulumi_kubernetes.core.v1 import Pod
 
@@ -306,6 +316,8 @@ class Pattern(pulumi.ComponentResource):
                 "spec": {
                     "replicas": replicas,
                     "revisionHistoryLimit": 2,
+                    # For those who wait with kubectl; Pulumi has the timeout above.
+                    "progressDeadlineSeconds": seconds,
                     "selector": {"matchLabels": selector},
                     "strategy": {
                         "type": "RollingUpdate",

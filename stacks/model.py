@@ -113,6 +113,7 @@ class Defaults(_Model):
 
     workload: Literal["deployment", "pod"] = "deployment"
     sidecars: Literal["native", "classic"] = "native"
+    timeout_seconds: Seconds = 300
     images: Images = {}
     resources: Annotated[ContainerResources, _EMPTY] = ContainerResources()
 
@@ -123,6 +124,7 @@ class Demo(_Model):
     demo: str = ""
     workload: Literal["deployment", "pod"] | None = None
     sidecars: Literal["native", "classic"] | None = None
+    timeout_seconds: Seconds | None = None
     replicas: Annotated[int, Field(strict=True, ge=1, le=100)] | None = None
     images: Images = {}
     resources: Annotated[dict[str, Annotated[ContainerResources, _EMPTY]], _EMPTY] = {}

@@ -183,6 +183,7 @@ def _args(key: str, demo: Demo, settings: Settings) -> dict[str, Any]:
     args["namespace"] = settings.namespace
     args.setdefault("workload", defaults.workload)
     args.setdefault("sidecars", defaults.sidecars)
+    args.setdefault("timeout_seconds", defaults.timeout_seconds)
     args["default_resources"] = defaults.resources.as_args()
     if isinstance(demo, EnvInherit) and key != "env-inherit":
         args.setdefault("service_account", f"{key}-pod-labeler")

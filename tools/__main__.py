@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from components.messages import any_of
 from tools import engine
 from tools.errors import CommandError
 from tools.target import Target, target
@@ -51,19 +52,19 @@ def up(stack: Stack = engine.LOCAL, context: Context = "", yes: Yes = False) -> 
     """Deploy a stack, wait until all of it is ready, show what runs."""
     from tools.show import show
 
-    # The local cluster may be another than the one that the state tells of.
-    options = ["--yes", "--skip-preview", "--refresh"]
     if stack == engine.LOCAL:
         from tools import cluster
 
         cluster.up(_say)
     aim = _aim(stack, context)
+    options = ["--yes", "--skip-preview"]
     if stack != engine.LOCAL:
         _ask("Deploy there?", yes)
         options = ["--yes"] if yes else []
     engine.initialise(stack)
-    # The table that follows says it shorter.
-    engine.pulumi(stack, "up", "--suppress-outputs", *options)
+    # Only a refresh finds out what others have changed or deleted. The table that follows says
+    # the outputs shorter.
+    engine.pulumi(stack, "up", "--refresh", "--suppress-outputs", *options)
     if not show(stack, aim):
         raise CommandError("Not every demo is ready.")
 
@@ -73,7 +74,20 @@ def preview(stack: Stack = engine.LOCAL, context: Context = "") -> None:
     """Show what `up` would change."""
     _aim(stack, context)
     engine.initialise(stack)
-    engine.pulumi(stack, "preview", "--diff")
+    engine.pulumi(stack, "preview", "--refresh", "--diff")
+
+
+@app.command()
+def recover(stack: Stack = engine.LOCAL, context: Context = "", yes: Yes = False) -> None:
+    """Make a stack usable again after `pulumi` was killed in the middle."""
+    from functools import partial
+
+    from tools import recover as recovery
+
+    aim = _aim(stack, context)
+    if stack != engine.LOCAL:
+        _ask("Remove its lock, and update its state from what is there?", yes)
+    recovery.recover(stack, engine.backend(), partial(engine.pulumi, stack), aim, _say)
 
 
 @app.command()
@@ -84,6 +98,25 @@ def down(stack: Stack = engine.LOCAL, context: Context = "", yes: Yes = False) -
         _ask("Remove the stack there?", yes)
     skip = yes or stack == engine.LOCAL
     engine.pulumi(stack, "destroy", *(["--yes", "--skip-preview"] if skip else []))
+
+
+@app.command()
+def verify(
+    stack: Stack = engine.LOCAL,
+    context: Context = "",
+    form: Annotated[str, typer.Option("--format", help="table, json or junit.")] = "table",
+) -> None:
+    """Check on the live cluster that each demo's power works; exit code 1 if one doesn't."""
+    from tools.verify import verify as run
+    from tools.verify.report import FORMATS, show
+
+    if form not in FORMATS:
+        raise CommandError(f"FORMAT: found {form!r}, allowed is {any_of(FORMATS, form)}")
+    aim = _aim(stack, context)
+    results = run(stack, engine.stack_config(stack), aim, _say)
+    typer.echo(show(results, stack, form))
+    if not all(result.passed for result in results):
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -132,6 +165,14 @@ def env(stack: Stack = engine.LOCAL) -> None:
     """Print the settings for plain `pulumi` and `kubectl`: eval "$(make -s env)"."""
     for name, value in engine.environment(stack).items():
         typer.echo(f"export {name}={shlex.quote(value)}")
+
+
+@app.command()
+def docs() -> None:
+    """Render the pictures in docs/ from their sources."""
+    from tools.pictures import render
+
+    render(_say)
 
 
 def main() -> None:

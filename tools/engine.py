@@ -158,6 +158,11 @@ def pulumi(stack: str, *words: str, quiet: bool = False) -> str:
     return done.stdout or ""
 
 
+def backend() -> str:
+    """The URL of the backend that holds the state."""
+    return json.loads(pulumi("", "whoami", "--json", quiet=True))["url"]
+
+
 def initialise(stack: str) -> None:
     """Create the stack in the backend unless it is there; the current selection stays."""
     stack_file(stack)

@@ -5,6 +5,7 @@ here the program is the directory that the engine names. The official CLI ships
 the full host, which sets up virtual environments too.
 """
 
+import os
 import runpy
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -46,9 +47,13 @@ def main() -> None:
     server.start()
     sys.stdout.write(f"{port}\n")
     sys.stdout.flush()
-    # The engine ends its plugins with an interrupt.
+    # The engine ends its plugins with an interrupt, unless it was killed itself.
+    engine = os.getppid()
     with suppress(KeyboardInterrupt):
-        server.wait_for_termination()
+        while os.getppid() == engine:
+            server.wait_for_termination(timeout=1)
+        # At once: the program may wait for answers that never come.
+        os._exit(1)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,8 @@ import os
 import secrets
 import shutil
 import subprocess
+import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -13,6 +15,9 @@ import yaml
 from kubernetes import client, config, stream
 
 from tools import engine, paths
+from tools.target import Target
+from tools.verify import Result, verify
+from tools.verify.report import show
 
 Object = dict[str, Any]
 
@@ -23,6 +28,20 @@ class Done:
 
     code: int
     output: str
+
+
+@dataclass(frozen=True)
+class Change:
+    """What becomes of one resource."""
+
+    operation: str
+    """create, update, replace or delete."""
+
+    fields: frozenset[str]
+    """What differs."""
+
+    forcing: frozenset[str]
+    """What of it no update can make."""
 
 
 class Project:
@@ -61,7 +80,7 @@ class Project:
             "sidecar-powers:namespace": self.namespace,
         }
         if "defaults" in settings:
-            defaults = self.config["sidecar-powers:defaults"]
+            defaults = self.config.get("sidecar-powers:defaults", {})
             self.config["sidecar-powers:defaults"] = {**defaults, **settings.pop("defaults")}
         self.config |= {f"sidecar-powers:{key}": value for key, value in settings.items()}
         # The salt belongs to the stack, which has one from its first configuration on.
@@ -92,6 +111,44 @@ class Project:
     def outputs(self) -> Object:
         return self._json("stack", "output")
 
+    def verify(self, *demos: str) -> None:
+        """Assert that all checks of these demos pass, or of all of them."""
+        results = self.verified(*demos)
+        assert all(result.passed for result in results), show(results, self.stack, "table")
+
+    def verified(self, *demos: str) -> list[Result]:
+        """What the checks of these demos, or of all of them, have come to."""
+        all_demos: Object = self.config["sidecar-powers:demos"]
+        chosen = {key: all_demos[key] for key in demos or all_demos}
+        target = Target(paths.CONTEXT, paths.CONTEXT, str(paths.KUBECONFIG))
+        return verify(
+            self.stack,
+            {**self.config, "sidecar-powers:demos": chosen},
+            target,
+            lambda text: print(text, file=sys.stderr),
+        )
+
+    def previewed(self) -> dict[str, Change]:
+        """What a preview says will change, by URN."""
+        steps = self._json("preview")["steps"]
+        return {
+            step["urn"]: _change(step["op"], step.get("detailedDiff"), step.get("replaceReasons"))
+            for step in steps
+            if step["op"] != "same"
+        }
+
+    def changed(self) -> dict[str, Change]:
+        """What an up has changed, by URN."""
+        lines = self._read("up", "--yes", "--skip-preview", "--json").splitlines()
+        events: list[Object] = [json.loads(line) for line in lines]
+        done = [item["resOutputsEvent"]["metadata"] for item in events if "resOutputsEvent" in item]
+        # A replacement is told three times: as a whole, the deletion and the creation.
+        return {
+            item["urn"]: _change(item["op"], item.get("detailedDiff"), item.get("keys"))
+            for item in done
+            if item.get("logical") and item["op"] != "same"
+        }
+
     def registered(self) -> list[Object]:
         """The Kubernetes objects that a preview registers, as the program declares them."""
         steps = self._json("preview")["steps"]
@@ -100,8 +157,12 @@ class Project:
         return [state["inputs"] for state in found]
 
     def _json(self, *words: str) -> Object:
+        return json.loads(self._read(*words, "--json"))
+
+    def _read(self, *words: str) -> str:
+        """What a command prints for programs; messages for people go elsewhere."""
         done = subprocess.run(
-            ["pulumi", *words, "--json", "--stack", self.stack],
+            ["pulumi", *words, "--stack", self.stack, "--non-interactive"],
             cwd=self.folder,
             env=self.env,
             capture_output=True,
@@ -109,7 +170,11 @@ class Project:
             check=False,
         )
         assert done.returncode == 0, done.stdout + done.stderr
-        return json.loads(done.stdout)
+        return done.stdout
+
+
+def _change(operation: str, fields: Iterable[str] | None, forcing: Iterable[str] | None) -> Change:
+    return Change(operation, frozenset(fields or ()), frozenset(forcing or ()))
 
 
 def _passed(done: Done) -> str:
@@ -125,6 +190,9 @@ class Cluster:
             str(paths.KUBECONFIG), context=paths.CONTEXT
         )
         self.core = cast(Any, client).CoreV1Api(connection)
+        self.apps = cast(Any, client).AppsV1Api(connection)
+        self.rbac = cast(Any, client).RbacAuthorizationV1Api(connection)
+        self.networking = cast(Any, client).NetworkingV1Api(connection)
         self.admission = cast(Any, client).AdmissionregistrationV1Api(connection)
 
     def pods(self, namespace: str) -> list[Any]:
@@ -135,7 +203,13 @@ class Cluster:
         """The one pod of a demo."""
         selector = f"app.kubernetes.io/instance={demo}-demo"
         found = self.core.list_namespaced_pod(namespace, label_selector=selector).items
-        alive = [pod for pod in found if not pod.metadata.deletion_timestamp]
+        # Evicted pods stay, but a Deployment has replaced them.
+        alive = [
+            pod
+            for pod in found
+            if not pod.metadata.deletion_timestamp
+            and pod.status.phase not in ("Failed", "Succeeded")
+        ]
         assert len(alive) == 1, [pod.metadata.name for pod in alive]
         return alive[0]
 

@@ -14,7 +14,7 @@ import pulumi_kubernetes as kubernetes_sdk
 from kubernetes import client, config
 from pulumi import CustomTimeouts, ResourceOptions, automation
 
-from tools.paths import BIN, CACHE, CONTEXT, KUBECONFIG, ROOT
+from tools.paths import BIN, CONTEXT, KUBECONFIG, ROOT
 
 IMAGE = "localhost/sidecar-powers/busybox:bookworm"
 """A local image with a shell."""
@@ -33,6 +33,10 @@ class Stack:
         self._backend = folder / "backend"
         self._backend.mkdir(exist_ok=True)
         path = f"{ROOT / 'tools' / 'provider'}:{BIN}:{os.environ['PATH']}"
+        installation = folder / "pulumi"
+        installation.mkdir(exist_ok=True)
+        if not (installation / "bin").exists():
+            (installation / "bin").symlink_to(BIN)
         settings = {
             "KUBECONFIG": str(KUBECONFIG),
             "PATH": path,
@@ -45,7 +49,7 @@ class Stack:
             program=lambda: None,
             project_settings=automation.ProjectSettings("provider-test", "python"),
             env_vars=settings,
-            pulumi_command=automation.PulumiCommand(str(CACHE)),
+            pulumi_command=automation.PulumiCommand(str(installation)),
         )
         self._stack = automation.Stack.create(name, workspace)
 

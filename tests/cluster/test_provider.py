@@ -93,7 +93,6 @@ def test_an_update_in_place_changes_what_is_declared_and_nothing_else(stack: Sta
     stack.up(lambda: program({"tier": "one", "old": "label"}))
     before = _settings(stack)
     _edit(stack, {"metadata": {"labels": {"owner": "somebody-else"}}})
-    # The second update goes another way than the first, which turns POST's ownership into apply's.
     for tier in ("two", "three"):
         assert stack.preview(lambda t=tier: program({"tier": t})) == {"update": 1}
         assert stack.up(lambda t=tier: program({"tier": t})) == {"update": 1}
@@ -102,6 +101,17 @@ def test_an_update_in_place_changes_what_is_declared_and_nothing_else(stack: Sta
         assert after.metadata.labels == {"tier": tier, "owner": "somebody-else"}
     managers = {(item.manager, item.operation) for item in after.metadata.managed_fields}
     assert managers == {("pulumi-kubernetes", "Apply"), ("by-hand", "Update")}
+
+
+def test_a_preview_of_the_first_update_takes_away_what_is_no_longer_declared(stack: Stack) -> None:
+    def program(port: int) -> None:
+        # Left beside the new one, the old port would be a second one of that name.
+        only = container(ports=[{"name": "http", "containerPort": port}])
+        deployment(stack, template={"containers": [only]})
+
+    stack.up(lambda: program(8080))
+    assert stack.preview(lambda: program(9090)) == {"update": 1}
+    assert stack.up(lambda: program(9090)) == {"update": 1}
 
 
 def test_a_conflict_is_an_error_at_preview_time_until_a_refresh_has_shown_it(stack: Stack) -> None:

@@ -33,7 +33,7 @@ def test_all_components_have_a_schema_and_need_no_argument() -> None:
 def test_every_argument_of_a_components_own_is_described() -> None:
     # The SDK finds no docstrings of inherited arguments.
     inherited = {"namespace", "workload", "replicas", "sidecars", "images", "resources"}
-    inherited.add("defaultResources")
+    inherited |= {"defaultResources", "timeoutSeconds"}
     assert len(inherited) == len(WorkloadArgs.__annotations__)
     for resource in schema().values():
         for name, argument in resource["inputProperties"].items():

@@ -33,13 +33,20 @@ def test_a_demos_key_names_the_instance_and_by_default_the_pattern() -> None:
 
 
 def test_what_a_demo_says_wins_over_the_stacks_defaults() -> None:
-    defaults = {"workload": "pod", "sidecars": "classic", "images": {"shell": "a:1", "curl": "c:1"}}
+    defaults = {
+        "workload": "pod",
+        "sidecars": "classic",
+        "timeoutSeconds": 60,
+        "images": {"shell": "a:1", "curl": "c:1"},
+    }
+    own = {"workload": "deployment", "images": {"shell": "b:1"}}
     stack = parsed(
-        {"signal": {"workload": "deployment", "images": {"shell": "b:1"}}}, defaults=defaults
+        {"signal": own, "slow": {"demo": "signal", "timeoutSeconds": 90}}, defaults=defaults
     )
     args = stack.demos["signal"].args
     assert (args["workload"], args["sidecars"]) == ("deployment", "classic")
     assert args["images"] == {"shell": "b:1", "curl": "c:1"}
+    assert [item.args["timeout_seconds"] for item in stack.demos.values()] == [60, 90]
 
 
 @pytest.mark.parametrize("pattern", PATTERNS)
@@ -102,6 +109,7 @@ CASES: list[tuple[Any, str]] = [
     ({"intervalSeconds": -1}, "intervalSeconds: found -1, allowed is at least 1"),
     ({"workload": "job"}, "workload: found 'job', allowed is 'deployment' or 'pod'"),
     ({"workload": "pod", "replicas": 2}, "replicas: found 2, allowed with workload pod is 1"),
+    ({"timeoutSeconds": 0}, "timeoutSeconds: found 0, allowed is at least 1"),
     ({"sidecars": "old"}, "sidecars: found 'old', allowed is 'native' or 'classic'"),
     ({"message": ""}, "message: found '', allowed is text"),
     ({"message": 5}, "message: found 5, allowed is text"),

@@ -31,6 +31,19 @@ def test_the_pod_is_ready_only_once_there_is_a_page() -> None:
     assert probe["httpGet"] == {"path": "/", "port": "http"}
 
 
+def test_the_app_starts_once_the_page_is_where_the_sidecar_publishes_it() -> None:
+    sidecar = containers(found({}))["sidecar-config"]
+    published = sidecar["command"][-2]
+    probe = sidecar["startupProbe"]
+    assert probe["exec"]["command"] == ["/bin/sh", "-c", f"[ -e {published} ]"]
+    assert probe["periodSeconds"] == 1
+
+
+def test_a_sidecar_that_publishes_late_has_minutes_before_it_is_started_again() -> None:
+    probe = containers(found({}))["sidecar-config"]["startupProbe"]
+    assert probe["periodSeconds"] * probe["failureThreshold"] >= 300
+
+
 def test_port_size_and_interval_are_arguments() -> None:
     pod = found({"port": 9090, "size_limit": "1Mi", "interval_seconds": 3})
     app, sidecar = (containers(pod)[name] for name in ("main-app", "sidecar-config"))

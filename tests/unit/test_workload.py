@@ -180,3 +180,15 @@ QOS: list[tuple[list[Object], str]] = [
 @pytest.mark.parametrize(("resources", "expected"), QOS)
 def test_qos_class_is_the_one_of_the_kubelet(resources: list[Object], expected: str) -> None:
     assert qos_class({"containers": [{"resources": item} for item in resources]}) == expected
+
+
+@pytest.mark.parametrize(("args", "seconds"), [({}, 300), ({"timeout_seconds": 20}, 20)])
+@pytest.mark.parametrize("kind", ["Deployment", "Pod"])
+def test_what_is_not_ready_in_time_has_failed(args: Object, seconds: int, kind: str) -> None:
+    form = {**args, "workload": kind.lower()}
+    objects = registered(lambda: PATTERNS["signal"]("signal-demo", form))
+    timeouts = objects.requests[f"{kind}/signal-demo"].customTimeouts
+    assert (timeouts.create, timeouts.update) == (f"{seconds}s", f"{seconds}s")
+    if kind == "Deployment":
+        # To kubectl too.
+        assert objects.one(kind)["spec"]["progressDeadlineSeconds"] == seconds
