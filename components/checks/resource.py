@@ -11,7 +11,7 @@ ANSWERS = 40
 """Requests while the load is watched, one each tenth of a second."""
 
 SLOW = 1
-"""Seconds within which the app answers each of them."""
+"""Seconds within which the app answers half of them: on the way there may be other delays."""
 
 # The files of version 1, then those of version 2; a container sees its own group.
 # https://docs.kernel.org/admin-guide/cgroup-v2.html
@@ -59,15 +59,13 @@ def checks(args: ResourceArgs) -> list[Check]:
         with live.http(port) as get:
             for _ in range(ANSWERS):
                 times.append(get().seconds)
-                if times[-1] > SLOW:
-                    raise UnmetError(f"the app answered after {times[-1]:.1f} s")
-                live.pause(0.1)
+                live.pause(0.1, f"{len(times)} answers, the last after {times[-1]:.1f} s")
         periods, held = (
             now - before for now, before in zip(_throttling(live), (periods, held), strict=True)
         )
-        seen = f"throttled in {held} of {periods} periods; the app answered within"
-        seen = f"{seen} {max(times) * 1000:.0f} ms"
-        if held < periods / 2:
+        answered = sorted(times)[ANSWERS // 2]
+        seen = f"throttled in {held} of {periods} periods, {answered * 1000:.0f} ms an answer"
+        if held < periods / 2 or answered > SLOW:
             raise UnmetError(seen)
         return seen
 
@@ -104,7 +102,8 @@ def checks(args: ResourceArgs) -> list[Check]:
         found.append(
             Check(
                 "load throttled",
-                f"the load generator is throttled in most periods; the app answers within {SLOW} s",
+                "the load generator is throttled in most periods; the app answers within"
+                f" {SLOW} s (median)",
                 3 * SLACK,
                 throttled,
             )
