@@ -118,6 +118,11 @@ def containers(pod: Object) -> list[Container]:
     return found
 
 
+def restarts(pod: Object) -> int:
+    """How often its containers have been started again, all together."""
+    return sum(container.status["restartCount"] for container in containers(pod))
+
+
 def tail(text: str) -> str:
     """The last lines of a log, few enough to be read."""
     return "\n".join(text.strip()[-_LOG_CHARACTERS:].splitlines()[-LOG_LINES:])

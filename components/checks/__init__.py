@@ -10,9 +10,11 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from ..manifest import Object
+
+_Seen = TypeVar("_Seen")
 
 SLACK = 15
 """Seconds that a check allows for the way there and back, beside the demo's own intervals."""
@@ -43,7 +45,10 @@ class Page:
 
 
 class Live(Protocol):
-    """A running pod. What can't be seen raises UnmetError with the reason."""
+    """A running pod. What can't be seen raises UnmetError with the reason.
+
+    A look that fails on its way is repeated as long as there is time.
+    """
 
     @property
     def elapsed(self) -> float:
@@ -58,8 +63,16 @@ class Live(Protocol):
         """Names of the other pods of its namespace."""
         ...
 
-    def log(self, container: str, *, first: bool = False, last: int = 0) -> list[Line]:
-        """The log of a container: all of it, or the first lines, or the last ones."""
+    def first_lines(self, container: str) -> list[Line]:
+        """The beginning of a container's log."""
+        ...
+
+    def last_lines(self, container: str, count: int) -> list[Line]:
+        """So many lines of a container's log."""
+        ...
+
+    def recent_lines(self, container: str, seconds: int) -> list[Line]:
+        """What a container has written within so many seconds."""
         ...
 
     def run(self, container: str, command: str) -> str:
@@ -74,7 +87,7 @@ class Live(Protocol):
         """Let time pass. Raises UnmetError with what was seen when the check's time is up."""
         ...
 
-    def until(self, look: Callable[[], str]) -> str:
+    def until(self, look: Callable[[], _Seen]) -> _Seen:
         """What `look` returns once it raises UnmetError no more, which must be in time."""
         ...
 

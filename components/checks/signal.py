@@ -1,6 +1,5 @@
 """Each signal is answered, and nothing but the app gets one."""
 
-import re
 from dataclasses import dataclass
 
 from ..signal import SignalArgs
@@ -13,12 +12,12 @@ SIGNALS = 2
 ANSWER = 1
 """Seconds within which the app answers a signal."""
 
-# Per process its stat line, and the end of its command line.
+# Per process its stat line and its command line.
 _PROCESSES = r"""
 read -r uptime _ </proc/uptime
 echo "$uptime"
 for process in /proc/[0-9]*; do
-  read -r stat <$process/stat && echo "$stat $(tr '\0\n' '  ' <$process/cmdline | tail -c 200)"
+  read -r stat <$process/stat && echo "$stat $(tr '\0\n' '  ' <$process/cmdline)"
 done 2>/dev/null
 """
 _TICKS = 100
@@ -47,35 +46,31 @@ def checks(args: SignalArgs) -> list[Check]:
 
     def answered(live: Live) -> str:
         start = _now(live)
-
-        def look() -> str:
-            signals = _sent(live, start)
-            if len(signals) < SIGNALS:
-                raise UnmetError(_too_few(live, signals))
-            return ""
-
-        live.until(look)
-        live.pause(ANSWER)
-        answers = [line.time for line in live.log("main-app", last=1000) if line.text == message]
         delays: list[float] = []
-        # The last one may have been sent a moment ago.
-        for signal in _sent(live, start)[:SIGNALS]:
+        while len(delays) < SIGNALS:
+            signal = live.until(lambda after=start: _next(live, after, len(delays)))
+            live.pause(ANSWER)
             # Each container's lines are stamped by a reader of its own.
-            after = [time - signal.time for time in answers if time > signal.time - 0.1]
+            lines = live.recent_lines("main-app", 2 * SLACK)
+            after = [line.time - signal.time for line in lines if line.text == message]
+            after = [delay for delay in after if delay > -0.1]
             if not after:
                 raise UnmetError("a signal without an answer")
             if after[0] > ANSWER:
                 raise UnmetError(f"an answer after {after[0]:.1f} s")
             delays.append(after[0])
+            start = signal.time
         slowest = max(1, round(max(delays) * 1000))
         return f"{len(delays)} signals, answered within {slowest} ms"
 
     def nothing_else(live: Live) -> str:
         containers, start = _containers(live), _now(live)
         before, _ = _processes(live)
+        # Long intervals need no look a second.
+        pace = max(ANSWER, interval / 60)
         while True:
             signals = _sent(live, start)
-            live.pause(ANSWER, _too_few(live, signals))
+            live.pause(pace, _too_few(live, len(signals)))
             after, now = _processes(live)
             for key in before.keys() - after.keys():
                 if now < before[key].end - 0.5 and _lasts(before[key]):
@@ -105,18 +100,26 @@ def checks(args: SignalArgs) -> list[Check]:
 
 def _now(live: Live) -> float:
     """The time of the sender's last line."""
-    return max((line.time for line in live.log("signal-sender", last=1)), default=0)
+    return max((line.time for line in live.last_lines("signal-sender", 1)), default=0)
 
 
 def _sent(live: Live, after: float) -> list[Line]:
     """The signals that the sender has sent since then."""
-    lines = live.log("signal-sender", last=1000)
+    lines = live.last_lines("signal-sender", 1000)
     return [line for line in lines if line.time > after and line.text.startswith("Sending SIGHUP")]
 
 
-def _too_few(live: Live, signals: list[Line]) -> str:
-    last = "".join(line.text for line in live.log("signal-sender", last=1))
-    return f"{len(signals)} signals sent; the sender's last line is {last!r}"
+def _next(live: Live, after: float, sent: int) -> Line:
+    """The first signal since then."""
+    signals = _sent(live, after)
+    if not signals:
+        raise UnmetError(_too_few(live, sent))
+    return signals[0]
+
+
+def _too_few(live: Live, sent: int) -> str:
+    last = "".join(line.text for line in live.last_lines("signal-sender", 1))
+    return f"{sent} signals sent; the sender's last line is {last!r}"
 
 
 def _containers(live: Live) -> list[str]:
@@ -146,13 +149,17 @@ def _processes(live: Live) -> tuple[dict[tuple[int, float], _Process], float]:
             continue
         start = int(fields[19]) / _TICKS
         found[int(pid), start] = _Process(name, int(fields[1]), fields[50], start)
-    own = {
-        pid
-        for (pid, _), process in found.items()
-        if pid == 1 or re.search(r" (main-app|signal-sender) ", process.arguments)
-    }
-    if len(own) < 3:
-        raise UnmetError(f"not all of the pod's processes are seen: {seen!r}")
+    own = {1}
+    for container in ("main-app", "signal-sender"):
+        # Its name is an argument of the shell that runs its script.
+        first = [
+            pid
+            for (pid, _), process in found.items()
+            if process.parent == 0 and f" {container} " in process.arguments
+        ]
+        if not first:
+            raise UnmetError(f"the processes of {container} can't be seen in signal-sender")
+        own.update(first)
     return {
         key: process for key, process in found.items() if key[0] in own or process.parent in own
     }, float(uptime)

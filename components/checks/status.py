@@ -23,14 +23,20 @@ def restarts(pod: Object, container: str) -> int:
 
 def started(pod: Object, container: str) -> float | None:
     """Since when a container runs, in seconds since the epoch; None if it doesn't."""
-    return _time(statuses(pod).get(container, {}), "running", "startedAt")
+    return _time(_state(pod, container, "running").get("startedAt"))
 
 
-def terminated(pod: Object, container: str) -> float | None:
-    """When a container has ended, in seconds since the epoch; None if it hasn't."""
-    return _time(statuses(pod).get(container, {}), "terminated", "finishedAt")
+def completed(pod: Object, container: str, before: float) -> bool:
+    """Whether a container has ended with exit code 0, not after that time."""
+    state = _state(pod, container, "terminated")
+    # Of a container that is long gone the kubelet doesn't know when it ended.
+    ended = _time(state.get("finishedAt"))
+    return state.get("exitCode") == 0 and (ended is None or ended <= before)
 
 
-def _time(status: Object, state: str, field: str) -> float | None:
-    text = status.get("state", {}).get(state, {}).get(field)
+def _state(pod: Object, container: str, state: str) -> Object:
+    return statuses(pod).get(container, {}).get("state", {}).get(state) or {}
+
+
+def _time(text: str | None) -> float | None:
     return datetime.fromisoformat(text).timestamp() if text else None

@@ -2,7 +2,7 @@
 # MESSAGE whenever HUP arrives.
 message=$1 interval=$2
 
-trap 'echo "$message"' HUP
+trap 'printf "%s\n" "$message"' HUP
 echo "Starting main process..."
 while :; do
   date

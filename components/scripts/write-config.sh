@@ -5,10 +5,10 @@
 file=$1 text=$2
 
 if [ $# -lt 3 ]; then
-  echo "$text" | publish "$file"
+  printf '%s\n' "$text" | publish "$file"
   exit
 fi
 while :; do
   pause "$3"
-  echo "$text $(date)" | publish "$file" && echo "Rewrote $file"
+  printf '%s\n' "$text $(date)" | publish "$file" && echo "Rewrote $file"
 done

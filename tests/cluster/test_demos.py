@@ -33,8 +33,8 @@ def since(request: pytest.FixtureRequest, project: Project) -> Iterator[float]:
         yield time.monotonic()
 
 
-def test_every_power_works(project: Project, since: float) -> None:
-    assert since
+@pytest.mark.usefixtures("since")
+def test_every_power_works(project: Project) -> None:
     project.verify()
 
 

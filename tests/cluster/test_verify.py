@@ -4,13 +4,12 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.cluster.faults import within
 from tests.cluster.patched import applied, container
 from tests.cluster.project import Cluster, Object, Project
 from tools.verify import Result
 
 pytestmark = [pytest.mark.long, pytest.mark.xdist_group("verify")]
-
-TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount"
 
 
 def argument(spec: Object, name: str, number: int, value: str) -> None:
@@ -31,8 +30,15 @@ def writable(spec: Object) -> None:
 
 def share_token(spec: Object) -> None:
     mounts = container(spec, "main-app")["volumeMounts"]
-    mounts.append({"name": "api-token", "mountPath": TOKEN, "readOnly": True})
+    mounts.append({"name": "api-token", "mountPath": "/tokens", "readOnly": True})
 
+
+SMALL = {
+    "main-app": {"requests": {"cpu": "10m"}},
+    "resource-monitor": {"requests": {"cpu": "10m"}},
+    "load-generator": {"requests": {"cpu": "10m"}, "limits": {"cpu": "20m"}},
+}
+"""The node has more to run."""
 
 BREAKS: dict[str, tuple[str, Object, Callable[[Object], None], set[str]]] = {
     "page-stands-still": (
@@ -74,7 +80,7 @@ BREAKS: dict[str, tuple[str, Object, Callable[[Object], None], set[str]]] = {
     "signal-is-not-handled": (
         "signal",
         {"intervalSeconds": 2},
-        lambda spec: script(spec, "main-app", "trap 'echo \"$message\"' HUP", ":"),
+        lambda spec: script(spec, "main-app", "' HUP", "' USR1"),
         {"signals answered", "only the app"},
     ),
     "signal-goes-to-others": (
@@ -93,6 +99,19 @@ BREAKS: dict[str, tuple[str, Object, Callable[[Object], None], set[str]]] = {
         {"intervalSeconds": 5},
         share_token,
         {"token only in the sidecar"},
+    ),
+    "load-is-idle": (
+        "resource",
+        {"resources": SMALL},
+        # The commands of the checks are what is throttled then.
+        lambda spec: container(spec, "load-generator").update(command=["sleep", "3600"]),
+        {"load throttled", "monitor sees all"},
+    ),
+    "monitor-is-alone": (
+        "resource",
+        {"resources": SMALL},
+        lambda spec: spec.update(shareProcessNamespace=False),
+        {"monitor sees all"},
     ),
     "label-stays": (
         "env-inherit",
@@ -195,7 +214,24 @@ def test_a_missing_rule_is_named_as_rbac_spells_it(
         assert f"RBAC: {account} {rule} in namespace {project.namespace}" in cause
 
 
+def test_without_its_policy_a_sidecar_that_could_do_more_is_found_out(
+    local_cluster: Cluster, project: Project
+) -> None:
+    project.configure(demos={"env-inherit": {"intervalSeconds": 5}})
+    project.up("--refresh")
+    name = f"{project.namespace}.pod-labeler"
+    local_cluster.admission.delete_validating_admission_policy_binding(name)
+
+    def seen() -> str:
+        results = {result.check: result for result in project.verified()}
+        return results["own label only"].seen
+
+    # The API server learns of it in its own time.
+    assert within(30, lambda: "another label: 200, the spec: 200" in seen())
+
+
 def test_what_is_not_deployed_is_said_to_be_missing_at_once(project: Project) -> None:
+    project.configure(demos={"env-inherit": {}})
     project.destroy()
     results = project.verified()
     assert [result.check for result in results] == ["ready"]

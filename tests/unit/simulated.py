@@ -4,12 +4,14 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
 from components.checks import Check, Line, Page, UnmetError
 from components.manifest import Object
+
+_Seen = TypeVar("_Seen")
 
 START = datetime(2026, 11, 23, 12, tzinfo=UTC).timestamp()
 """When the pod's containers have started."""
@@ -48,9 +50,18 @@ class SimulatedPod:
     def neighbours(self) -> list[str]:
         return list(self.others)
 
-    def log(self, container: str, *, first: bool = False, last: int = 0) -> list[Line]:
-        lines = [line for line in self.logs[container] if line.time <= START + self.now]
-        return lines[:10] if first else lines[-last:]
+    def first_lines(self, container: str) -> list[Line]:
+        return self._lines(container)[:10]
+
+    def last_lines(self, container: str, count: int) -> list[Line]:
+        return self._lines(container)[-count:]
+
+    def recent_lines(self, container: str, seconds: int) -> list[Line]:
+        since = START + self.now - seconds
+        return [line for line in self._lines(container) if line.time >= since]
+
+    def _lines(self, container: str) -> list[Line]:
+        return [line for line in self.logs[container] if line.time <= START + self.now]
 
     def run(self, container: str, command: str) -> str:
         return self.answer(container, command, self.now)
@@ -70,7 +81,7 @@ class SimulatedPod:
             raise UnmetError(seen)
         self._pass(seconds)
 
-    def until(self, look: Callable[[], str]) -> str:
+    def until(self, look: Callable[[], _Seen]) -> _Seen:
         while True:
             try:
                 return look()

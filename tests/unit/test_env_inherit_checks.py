@@ -58,30 +58,50 @@ def test_a_label_that_goes_no_further_fails(pod: dict[str, Any], seen: str) -> N
     assert seen in refused(named(LABELS, "label reaches the app"), **pod)
 
 
-def spec(*mounting: str) -> Callable[[float], Object]:
-    mount = {"name": "api-token", "mountPath": env_inherit.CREDENTIALS}
-    containers = [
-        {"name": name, "volumeMounts": [mount] if name in mounting else []}
-        for name in ("main-app", "version-updater")
-    ]
-    return unchanging({"spec": {"containers": containers}})
+TOKEN = {"projected": {"sources": [{"serviceAccountToken": {"path": "token"}}]}}
 
 
-def present(container: str, _command: str, _now: float) -> str:
-    return "present" if container == "version-updater" else ""
+def spec(path: str = "", volume: str = "api-token", **volumes: Object) -> Callable[[float], Object]:
+    """A pod whose updater has the token, and whose app has a volume at that path."""
+    credentials = {"name": "api-token", "mountPath": env_inherit.CREDENTIALS}
+    mounts = [{"name": volume, "mountPath": path}] if path else []
+    names = {"api-token": TOKEN, **volumes}
+    return unchanging(
+        {
+            "spec": {
+                "containers": [{"name": "main-app", "volumeMounts": mounts}],
+                "initContainers": [{"name": "version-updater", "volumeMounts": [credentials]}],
+                "volumes": [{"name": name, **kind} for name, kind in names.items()],
+            }
+        }
+    )
+
+
+def present(container: str, command: str, _now: float) -> str:
+    if container == "version-updater":
+        return "present"
+    return "/data/found\nlooked" if " /data;" in command else "looked"
 
 
 def test_a_token_in_the_sidecar_alone_passes() -> None:
     check = named(LABELS, "token only in the sidecar")
-    assert looked(check, manifest=spec("version-updater"), answer=present)
+    assert looked(check, manifest=spec(), answer=present)
 
 
 @pytest.mark.parametrize(
     ("pod", "seen"),
     [
-        ({"manifest": spec("version-updater", "main-app"), "answer": present}, "main-app mounts"),
-        ({"manifest": spec("version-updater"), "answer": always("")}, "has no token"),
-        ({"manifest": spec("version-updater"), "answer": always("present")}, "main-app sees"),
+        ({"manifest": spec("/tokens"), "answer": present}, "main-app has tokens at ['/tokens']"),
+        (
+            {"manifest": spec("/etc/s", "other", other={"secret": {}}), "answer": present},
+            "main-app has tokens at ['/etc/s']",
+        ),
+        (
+            {"manifest": spec("/data", "data", data={"emptyDir": {}}), "answer": present},
+            "main-app sees /data/found looked",
+        ),
+        ({"manifest": spec(), "answer": always("")}, "has no token"),
+        ({"manifest": spec(), "answer": always("present")}, "main-app sees present"),
     ],
 )
 def test_a_token_elsewhere_or_nowhere_fails(pod: dict[str, Any], seen: str) -> None:
@@ -90,7 +110,7 @@ def test_a_token_elsewhere_or_nowhere_fails(pod: dict[str, Any], seen: str) -> N
 
 def api(allowed: str) -> Callable[[str, str, float], str]:
     """An API server that refuses all patches but those that have one of these texts."""
-    return lambda _a, command, _b: "200" if re.search(allowed, command) else "422"
+    return lambda _a, command, _b: "200" if re.search(allowed, command, re.DOTALL) else "422"
 
 
 OWN = r"version.*pods/own\?"
@@ -137,3 +157,17 @@ def test_without_the_policy_nothing_is_promised_that_only_it_holds() -> None:
         named(bare, "own label only"), manifest=labelled, others=("other",), answer=api(OWN)
     )
     assert seen == "neighbour other: 422; its own label: 200"
+    lone = refused(named(bare, "own label only"), manifest=labelled, answer=api(OWN))
+    assert "no other pod" in lone
+
+
+def test_a_sidecar_without_a_neighbour_says_so() -> None:
+    seen = looked(named(LABELS, "own label only"), manifest=labelled, answer=api(OWN))
+    assert seen.endswith("no neighbour to try")
+
+
+def test_a_slow_app_has_its_own_interval_to_print_the_label() -> None:
+    checks = env_inherit.checks({"app_interval_seconds": 300})
+    log = every(300, lambda time: f"APP_VERSION={version(time)}")
+    check = named(checks, "label reaches the app")
+    assert looked(check, manifest=labelled, answer=in_file, logs={"main-app": log})

@@ -23,7 +23,10 @@ def iso(seconds: float) -> str:
 
 
 def prepared(ended: float, restarts: int = 0, begun: float = 0) -> Callable[[float], Object]:
-    init = {"name": "init-config", "state": {"terminated": {"finishedAt": iso(ended)}}}
+    init = {
+        "name": "init-config",
+        "state": {"terminated": {"exitCode": 0, "finishedAt": iso(ended)}},
+    }
     app = {
         "name": "main-app",
         "state": {"running": {"startedAt": iso(begun)}},
@@ -60,7 +63,7 @@ def test_a_first_line_that_is_no_configuration_fails_even_after_a_restart() -> N
 def test_an_app_that_starts_before_its_init_container_has_ended_fails() -> None:
     check = named(CONFIG, "initial config first")
     logs = {"main-app": every(30, configured)}
-    assert "init-config ended" in refused(check, manifest=prepared(5), logs=logs)
+    assert "did not start after init-config" in refused(check, manifest=prepared(5), logs=logs)
 
 
 def test_an_update_comes_later() -> None:
@@ -74,3 +77,9 @@ def test_a_configuration_that_is_not_renewed_fails(text: str) -> None:
     check = named(CONFIG, "updated later")
     logs = {"main-app": every(30, lambda _: text)}
     assert text in refused(check, logs=logs, now=120)
+
+
+def test_an_app_that_prints_nothing_any_more_fails() -> None:
+    check = named(CONFIG, "updated later")
+    logs = {"main-app": every(30, configured)[:4]}
+    assert refused(check, logs=logs, now=130) == "the app prints nothing"

@@ -32,8 +32,8 @@ def test_a_page_that_changes_at_the_pace_of_the_sidecar_passes() -> None:
     ("page", "seen"),
     [
         (published(1000), "always the same page"),
-        (published(7), "7 s apart"),
-        (published(20), "20 s apart"),
+        (published(7), "7, 7, 7 s apart"),
+        (published(14), "14, 14, 14 s apart"),
         (greeting, "no dates"),
     ],
 )
@@ -64,3 +64,10 @@ def test_an_app_that_can_write_fails(checks: list[Check]) -> None:
     assert looked(check, answer=always(refusal))
     assert "written" in refused(check, answer=always("written\n"))
     assert "not found" in refused(check, answer=always("sh: not found\n"))
+
+
+def test_reads_that_are_slow_on_their_way_are_said_to_be_too_few() -> None:
+    check = named(PAGES, "pages are whole")
+    assert looked(check, page=published(10), page_seconds=0.2)
+    seen = refused(check, page=published(10), page_seconds=0.5)
+    assert seen == "only 531 reads in time, all whole"

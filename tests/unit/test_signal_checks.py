@@ -7,6 +7,7 @@ import pytest
 from components.checks import Line, signal
 from components.manifest import Object
 from tests.unit.simulated import (
+    date,
     every,
     looked,
     named,
@@ -30,7 +31,7 @@ def test_signals_that_are_answered_at_once_pass() -> None:
 @pytest.mark.parametrize(
     ("logs", "seen"),
     [
-        ({"signal-sender": SENT, "main-app": answers(1.2)}, "after 1.2 s"),
+        ({"signal-sender": SENT, "main-app": answers(1.2)}, "without an answer"),
         ({"signal-sender": SENT, "main-app": answers(0, "Hangup")}, "without an answer"),
         ({"signal-sender": SENT, "main-app": answers(0)[:11]}, "without an answer"),
         ({"signal-sender": SENT[:10], "main-app": answers(0)}, "0 signals sent"),
@@ -38,6 +39,15 @@ def test_signals_that_are_answered_at_once_pass() -> None:
 )
 def test_signals_that_are_late_or_lost_fail(logs: dict[str, list[Line]], seen: str) -> None:
     assert seen in refused(named(SIGNALS, "signals answered"), logs=logs)
+
+
+def test_signals_that_are_rare_are_found_in_a_busy_log() -> None:
+    checks = signal.checks({"interval_seconds": 200, "app_interval_seconds": 1})
+    rare = every(200, lambda _: "Sending SIGHUP to main process...")
+    busy = [Line(line.time + 0.01, "Received SIGHUP!") for line in rare]
+    busy += every(0.1, lambda time: date(time))
+    logs = {"signal-sender": rare, "main-app": sorted(busy, key=lambda line: line.time)}
+    assert looked(named(checks, "signals answered"), logs=logs, now=1)
 
 
 def process(pid: int, name: str, parent: int, start: float, arguments: str) -> str:

@@ -16,8 +16,9 @@ from tools.errors import CommandError
 from tools.target import Target
 from tools.verify import Result, verify
 from tools.verify.causes import missing_rules
+from tools.verify.cluster import said
 from tools.verify.commands import try_out
-from tools.verify.live import Patience, said
+from tools.verify.patience import Patience
 from tools.verify.report import show
 
 

@@ -1,14 +1,15 @@
 """Checks on the live cluster that the power of each demo works.
 
 What to check is said beside each pattern (components/checks); this package runs
-it. `live` is a pod as the official Kubernetes client sees it, `commands` tries
-what the stack prints for looking at a demo, `causes` says why something fails,
-`report` shows it all.
+it. `cluster` is the cluster as the official client sees it, `live` one of its
+pods, `patience` the time that there is for it, `commands` tries what the stack
+prints for looking at a demo, `causes` says why something fails, `report` shows
+it all.
 """
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -17,11 +18,13 @@ from typing import Any
 from components.checks import SLACK, Check, UnmetError
 from stacks.settings import Instance, decoded, encoded, read
 from tools import engine, render
-from tools.status import Object
+from tools.status import Object, restarts
 from tools.target import Target
 from tools.verify.causes import causes
+from tools.verify.cluster import Cluster
 from tools.verify.commands import try_out
-from tools.verify.live import Cluster, LivePod, Patience
+from tools.verify.live import LivePod
+from tools.verify.patience import Patience
 
 READY = 4 * SLACK
 """Seconds within which the pods of a demo must be ready."""
@@ -55,22 +58,6 @@ class Result:
         return f"{mark} {self.demo}: {self.check} ({self.seconds:.1f} s)"
 
 
-@dataclass(frozen=True)
-class _Demo:
-    key: str
-    instance: Instance
-    outputs: Object
-    """Of its component."""
-
-    @property
-    def namespace(self) -> str:
-        return self.outputs["namespace"]
-
-    @property
-    def replicas(self) -> int:
-        return self.instance.args.get("replicas", 1)
-
-
 def verify(
     stack: str, config: Mapping[str, Any], target: Target, say: Callable[[str], None]
 ) -> list[Result]:
@@ -80,80 +67,110 @@ def verify(
     now and then one that says what is still waited for. Raises CommandError where the file is
     wrong or the cluster does not answer.
     """
+    instances = read(decoded(encoded(config))).demos
     outputs = render.outputs(stack, dict(config))
-    demos = [
-        _Demo(key, instance, outputs[instance.name])
-        for key, instance in read(decoded(encoded(config))).demos.items()
-    ]
-    cluster = Cluster(target)
+    demos = [_Demo(key, one, outputs[one.name]) for key, one in instances.items()]
     env = {**engine.environment(stack), "KUBECONFIG": target.kubeconfig}
-    results: list[Result] = []
-    running: list[tuple[str, str]] = []
-    lock = threading.Lock()
+    results = _Run(Cluster(target), env, say).of(demos)
+    return sorted(results, key=lambda item: (list(instances).index(item.demo), item.pod))
 
-    def result(demo: _Demo, pod: str, name: str, expected: str, look: Callable[[], str]) -> bool:
-        started = time.monotonic()
-        why: list[str] = []
-        with lock:
-            running.append((demo.key, name))
+
+@dataclass(frozen=True)
+class _Demo:
+    key: str
+    instance: Instance
+    outputs: Object
+    """Of its component."""
+
+
+class _Run:
+    """Checks on their way, and the results of those that have ended."""
+
+    def __init__(
+        self, cluster: Cluster, env: Mapping[str, str], say: Callable[[str], None]
+    ) -> None:
+        self._cluster, self._env, self._say = cluster, env, say
+        self._pool = ThreadPoolExecutor(_AT_ONCE)
+        self._of_pods: list[Future[None]] = []
+        self._lock = threading.Lock()
+        self._running: list[str] = []
+        self._results: list[Result] = []
+
+    def of(self, demos: Sequence[_Demo]) -> list[Result]:
+        """The results of all checks."""
+        try:
+            self._wait([self._pool.submit(self._demo, demo) for demo in demos])
+            self._wait(self._of_pods)
+        finally:
+            # After Ctrl-C nobody waits for what has begun.
+            self._cluster.stop.set()
+            self._pool.shutdown(cancel_futures=True)
+        return self._results
+
+    def _wait(self, futures: Sequence[Future[None]]) -> None:
+        while wait(futures, timeout=_BEAT).not_done:
+            with self._lock:
+                self._say(f"Still: {', '.join(self._running)}")
+        for future in futures:
+            future.result()
+
+    def _demo(self, demo: _Demo) -> None:
+        """Whether its pods are ready; if so its other checks."""
+        outputs, wanted = demo.outputs, demo.instance.args.get("replicas", 1)
+        pods: list[Object] = []
+
+        def ready() -> str:
+            patience = Patience(READY, self._cluster.stop)
+            pods[:] = self._cluster.ready_pods(outputs, wanted, patience)
+            return f"{len(pods)} of {wanted}, {sum(map(restarts, pods))} restarts"
+
+        expected = f"{wanted} of {wanted} pods are ready, all of the newest form"
+        if not self._check(demo, "", "ready", expected, ready):
+            return
+        checks = _checks(demo.instance)
+        for pod in pods:
+            name = pod["metadata"]["name"]
+            self._of_pods += [self._pool.submit(self._pod, demo, name, one) for one in checks]
+
+        def commands() -> str:
+            patience = Patience(max(one.within for one in checks), self._cluster.stop)
+            return try_out(outputs["commands"], self._env, patience)
+
+        expected = "what the stack prints for looking at it shows something"
+        self._check(demo, "", "printed commands", expected, commands)
+
+    def _pod(self, demo: _Demo, name: str, check: Check) -> None:
+        def look() -> str:
+            pod = LivePod(self._cluster, demo.outputs["namespace"], name, check.within)
+            return check.look(pod)
+
+        self._check(demo, name, check.name, check.expected, look)
+
+    def _check(
+        self, demo: _Demo, pod: str, name: str, expected: str, look: Callable[[], str]
+    ) -> bool:
+        """Whether it passes; how it went becomes a result."""
+        label, started, why = f"{demo.key} ({name})", time.monotonic(), list[str]()
+        with self._lock:
+            self._running.append(label)
         try:
             seen, passed = look(), True
         except UnmetError as error:
             seen, passed = str(error), False
-            why = causes(cluster, demo.outputs, pod, seen)
         except Exception as error:
             # One check's mistake is no reason to lose the others' results.
             seen, passed = f"the check itself fails: {error!r}", False
         seconds = time.monotonic() - started
-        found = Result(demo.key, pod, name, expected, passed, seen, seconds, why)
-        with lock:
-            running.remove((demo.key, name))
-            results.append(found)
-            say(str(found))
+        if self._cluster.stop.is_set():
+            return False
+        if not passed:
+            why = causes(self._cluster, demo.outputs, pod, seen)
+        with self._lock:
+            self._running.remove(label)
+            result = Result(demo.key, pod, name, expected, passed, seen, seconds, why)
+            self._results.append(result)
+            self._say(str(result))
         return passed
-
-    def of_pod(demo: _Demo, pod: str, check: Check) -> None:
-        def look() -> str:
-            return check.look(LivePod(cluster, demo.namespace, pod, check.within))
-
-        result(demo, pod, check.name, check.expected, look)
-
-    def of_demo(demo: _Demo) -> None:
-        pods: list[str] = []
-
-        def ready() -> str:
-            cluster.workload(demo.outputs)
-            pods[:] = cluster.ready_pods(demo.namespace, demo.instance, READY)
-            return f"{len(pods)} of {demo.replicas}"
-
-        expected = f"{demo.replicas} of {demo.replicas} pods are ready"
-        if not result(demo, "", "ready", expected, ready):
-            return
-        checks, commands = _checks(demo.instance), demo.outputs["commands"]
-        for pod in pods:
-            rest.extend(pool.submit(of_pod, demo, pod, check) for check in checks)
-
-        def commands_show() -> str:
-            return try_out(commands, env, Patience(max(one.within for one in checks), cluster.stop))
-
-        expected = "what the stack prints for looking at it shows something"
-        result(demo, "", "printed commands", expected, commands_show)
-
-    rest: list[Future[None]] = []
-    pool = ThreadPoolExecutor(_AT_ONCE)
-    try:
-        for futures in ([pool.submit(of_demo, demo) for demo in demos], rest):
-            while wait(futures, timeout=_BEAT).not_done:
-                with lock:
-                    say(f"Still: {', '.join(f'{demo} ({name})' for demo, name in running)}")
-            for future in futures:
-                future.result()
-    finally:
-        # After Ctrl-C nobody waits for what has begun.
-        cluster.stop.set()
-        pool.shutdown(cancel_futures=True)
-    order = [demo.key for demo in demos]
-    return sorted(results, key=lambda item: (order.index(item.demo), item.pod))
 
 
 def _checks(instance: Instance) -> list[Check]:

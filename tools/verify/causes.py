@@ -4,10 +4,13 @@ import re
 
 from components.checks import UnmetError
 from tools.status import Container, Object, condition, containers, section, tail
-from tools.verify.live import Cluster, unmet
+from tools.verify.cluster import TIMEOUT, Cluster, unmet
 
 _LINES = 50
 """How many of a log's last lines are searched for refusals; fewer are shown."""
+
+_RECENT = 300
+"""How many seconds back: what was refused before may have been mended since."""
 
 _FORBIDDEN = re.compile(
     r'User \\?"(?P<user>[^"\\]+)\\?" cannot (?P<verb>\w+) resource \\?"(?P<resource>[^"\\]+)\\?"'
@@ -16,18 +19,19 @@ _FORBIDDEN = re.compile(
 
 
 def causes(cluster: Cluster, outputs: Object, pod: str, seen: str) -> list[str]:
-    """What is wrong with a demo's pods, or with one, a cause each, the likeliest first."""
-    namespace, name = outputs["namespace"], outputs["name"]
+    """What is wrong with a demo's pods, or with one, a cause each, the likeliest first.
+
+    `seen` is what a check has said already.
+    """
     found = missing_rules(seen)
     try:
-        pods = cluster.pods(namespace, name)
         found += _of_workload(cluster.workload(outputs))
+        for item in cluster.pods(outputs):
+            if pod in ("", item["metadata"]["name"]):
+                found += _of_pod(cluster, item)
     except UnmetError as error:
-        return list(dict.fromkeys([*found, str(error), *missing_rules(str(error))]))
-    for item in pods:
-        if pod in ("", item["metadata"]["name"]):
-            found += _of_pod(cluster, item)
-    return list(dict.fromkeys(found))
+        found += [str(error), *missing_rules(str(error))]
+    return [cause for cause in dict.fromkeys(found) if cause != seen]
 
 
 def missing_rules(text: str) -> list[str]:
@@ -57,40 +61,52 @@ def _of_pod(cluster: Cluster, pod: Object) -> list[str]:
     if scheduled.get("status") == "False":
         return [f"pod {name} is pending: {scheduled.get('reason')}: {scheduled.get('message')}"]
     found: list[str] = []
+    rules: list[str] = []
     for container in containers(pod):
-        log = _log(cluster, pod, container)
-        died = container.ended and not _has_done_its_work(container)
+        rules += missing_rules(_log(cluster, pod, container, since_seconds=_RECENT))
         trouble = container.trouble
-        if trouble is None and died:
-            restarts = container.status["restartCount"]
-            trouble = f"it has ended {restarts} times, the last time with {container.how}"
+        if trouble is None and container.ended and not _has_done_its_work(container):
+            times = container.status["restartCount"]
+            trouble = f"it was started again {times} times, the last time after {container.how}"
         if trouble:
+            # Those of what has ended, whatever runs in its place.
+            before = bool(section(container.status, "lastState", "terminated"))
+            ended_now = bool(section(container.status, "state", "terminated"))
+            log = _log(cluster, pod, container, previous=before and not ended_now)
             shown = f"; its last lines:\n{tail(log)}" if log else ""
             found.append(f"pod {name}: {container}: {trouble}{shown}")
-        found += missing_rules(log)
-    return found
+    if not found and condition(pod, "Ready").get("status") != "True":
+        # A volume that can't be mounted, a pod that was evicted: only events tell.
+        events = cluster.warnings(pod)[-1:]
+        found = [f"pod {name}: {event['reason']}: {event['message']}" for event in events]
+    return found + rules
 
 
 def _has_done_its_work(container: Container) -> bool:
     return container.role == "init container" and container.ended.get("exitCode") == 0
 
 
-def _log(cluster: Cluster, pod: Object, container: Container) -> str:
-    """The end of a log: of what runs, or of what ran before if it waits to be started again."""
-    previous = bool(container.waiting and container.ended)
-    if container.waiting and not previous:
-        return ""
+def _log(
+    cluster: Cluster,
+    pod: Object,
+    container: Container,
+    previous: bool = False,
+    **limit: int,
+) -> str:
+    """The end of a container's log, or of the one that ran before it; empty if there is none."""
     try:
         with unmet():
-            answer = cluster.core().read_namespaced_pod_log(
+            answer = cluster.core.read_namespaced_pod_log(
                 pod["metadata"]["name"],
                 pod["metadata"]["namespace"],
                 container=container.spec["name"],
                 previous=previous,
                 tail_lines=_LINES,
                 _preload_content=False,
-                _request_timeout=20,
+                _request_timeout=TIMEOUT,
+                **limit,
             )
-    except UnmetError as error:
-        return str(error)
+    except UnmetError:
+        # A reason less is no reason to fail.
+        return ""
     return answer.data.decode(errors="replace").strip()

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from components.checks import UnmetError
-from tools.verify.live import Patience
+from tools.verify.patience import Patience
 
 _LOCAL_PORT = "8080"
 """What is printed; several demos are tried at once, and somebody may use it."""
@@ -52,7 +52,7 @@ def _look(
         try:
             process = subprocess.Popen(
                 shlex.split(command),
-                env={**os.environ, **env},
+                env=_direct({**os.environ, **env}),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=error_output,
@@ -74,6 +74,12 @@ def _look(
     if not file.stat().st_size:
         raise UnmetError(f"`{command}` shows nothing")
     return command
+
+
+def _direct(env: Mapping[str, str]) -> dict[str, str]:
+    """The same, with no proxy on the way to this machine's own ports."""
+    known = [env.get("NO_PROXY", ""), env.get("no_proxy", ""), "localhost", "127.0.0.1"]
+    return {**env, **dict.fromkeys(("NO_PROXY", "no_proxy"), ",".join(filter(None, known)))}
 
 
 def _free_port() -> int:

@@ -24,7 +24,7 @@ def show(results: Sequence[Result], stack: str, form: str) -> str:
         )
     if form == "junit":
         return _junit(results, stack)
-    # A terminal's width, or one that leaves lines whole in a log.
+    # A terminal's width; a log has room.
     console = Console(width=None if Console().is_terminal else 160)
     with console.capture() as capture:
         console.print(_table(results))
@@ -50,7 +50,7 @@ def _table(results: Sequence[Result]) -> RenderableType:
             Text(result.check),
             Text("passed", "green") if result.passed else Text("FAILED", "bold red"),
             Text(f"{result.seconds:.1f} s"),
-            Text(result.seen),
+            Text(_printable(result.seen)),
         )
     failed = [result for result in results if not result.passed]
     count = f"{len(results) - len(failed)} of {len(results)} checks passed"
@@ -65,7 +65,7 @@ def _story(result: Result) -> str:
     """Of a check that has failed."""
     causes = [f"  cause     {cause}" for cause in result.causes]
     text = [f"  expected  {result.expected}", f"  seen      {result.seen}", *causes]
-    return "\n".join(item.replace("\n", "\n            ") for item in text)
+    return _printable("\n".join(item.replace("\n", "\n            ") for item in text))
 
 
 def _junit(results: Sequence[Result], stack: str) -> str:
@@ -83,14 +83,14 @@ def _junit(results: Sequence[Result], stack: str) -> str:
             time=f"{result.seconds:.3f}",
         )
         if result.passed:
-            ElementTree.SubElement(case, "system-out").text = _xml(result.seen)
+            ElementTree.SubElement(case, "system-out").text = _printable(result.seen)
         else:
-            failure = ElementTree.SubElement(case, "failure", message=_xml(result.seen))
-            failure.text = _xml(_story(result))
+            failure = ElementTree.SubElement(case, "failure", message=_printable(result.seen))
+            failure.text = _story(result)
     ElementTree.indent(suite)
     return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True)
 
 
-def _xml(text: str) -> str:
-    """XML has no control characters; a container may print any."""
+def _printable(text: str) -> str:
+    """A container may print anything; neither XML nor a terminal should get control characters."""
     return "".join(letter if letter.isprintable() or letter in "\n\t" else "�" for letter in text)
