@@ -1,13 +1,18 @@
 """What has lost its power does not pass, and what is wrong is named."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.cluster.faults import within
 from tests.cluster.patched import applied, container
 from tests.cluster.project import Cluster, Object, Project
-from tools.verify import Result
+from tools import paths
+from tools.errors import CommandError
+from tools.target import Target
+from tools.verify import Result, verify
 
 pytestmark = [pytest.mark.long, pytest.mark.xdist_group("verify")]
 
@@ -153,6 +158,11 @@ def crowd(spec: Object) -> None:
     }
 
 
+def mount_nothing(spec: Object) -> None:
+    spec["volumes"] = [{"name": "settings", "configMap": {"name": "missing"}}]
+    container(spec, "main-app")["volumeMounts"] = [{"name": "settings", "mountPath": "/settings"}]
+
+
 def hog(spec: Object) -> None:
     container(spec, "signal-sender")["command"] = ["tail", "/dev/zero"]
 
@@ -169,6 +179,16 @@ CAUSES: dict[str, tuple[str, Callable[[Object], None], list[str]]] = {
         ['native sidecar "signal-sender"', "image localhost/sidecar-powers/none:1", "ImagePull"],
     ),
     "no-room": ("signal", crowd, ["is pending", "Unschedulable", "Insufficient cpu"]),
+    "no-admission": (
+        "signal",
+        lambda spec: spec.update(hostNetwork=True),
+        ["FailedCreate", "violates PodSecurity"],
+    ),
+    "no-volume": (
+        "signal",
+        mount_nothing,
+        ["FailedMount", 'configmap "missing" not found'],
+    ),
     "no-memory": ("signal", hog, ['native sidecar "signal-sender"', "OOMKilled, exit code 137"]),
     "no-config": (
         "init-sidecar",
@@ -197,6 +217,22 @@ def causes(local_cluster: Cluster, project: Project) -> dict[str, str]:
 def test_the_cause_is_named(causes: dict[str, str], key: str) -> None:
     for words in CAUSES[key][2]:
         assert words in causes[key]
+
+
+def test_a_rollout_that_is_stuck_is_not_passed_for_the_pods_that_it_leaves(
+    local_cluster: Cluster, project: Project
+) -> None:
+    project.configure(demos={"signal": {}})
+    project.up()
+    # Pod Security refuses the new pods, so the old one stays.
+    change = {"spec": {"template": {"spec": {"hostNetwork": True}}}}
+    local_cluster.apps.patch_namespaced_deployment("signal-demo", project.namespace, change)
+    ready = project.verified()
+    assert [(result.check, result.passed) for result in ready] == [("ready", False)]
+    assert ready[0].seen == "0 of 1 pods are up to date"
+    assert "violates PodSecurity" in "\n".join(ready[0].causes)
+    project.up("--refresh")
+    project.verify()
 
 
 def test_a_missing_rule_is_named_as_rbac_spells_it(
@@ -238,3 +274,15 @@ def test_what_is_not_deployed_is_said_to_be_missing_at_once(project: Project) ->
     assert results[0].seconds < 5
     where = f"namespace {project.namespace}"
     assert results[0].seen == f"there is no Deployment env-inherit-demo in {where}"
+
+
+def test_somebody_whom_the_cluster_does_not_know_is_told_so(
+    local_cluster: Cluster, project: Project, tmp_path: Path
+) -> None:
+    kubeconfig = yaml.safe_load(paths.KUBECONFIG.read_text())
+    kubeconfig["users"][0]["user"] = {}
+    file = tmp_path / "kubeconfig"
+    file.write_text(yaml.safe_dump(kubeconfig))
+    target = Target(paths.CONTEXT, paths.CONTEXT, str(file))
+    with pytest.raises(CommandError, match="logs nobody in"):
+        verify(project.stack, project.config, target, print)

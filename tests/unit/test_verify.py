@@ -18,7 +18,7 @@ from tools.verify import Result, verify
 from tools.verify.causes import missing_rules
 from tools.verify.cluster import said
 from tools.verify.commands import try_out
-from tools.verify.patience import Patience
+from tools.verify.patience import Patience, UnseenError
 from tools.verify.report import show
 
 
@@ -155,6 +155,16 @@ def test_a_look_is_repeated_until_it_is_right_or_too_late() -> None:
     assert patience(5).until(look) == "seen"
     with pytest.raises(UnmetError, match="never"):
         patience(0).until(_never)
+
+
+def test_only_a_way_that_failed_is_tried_again_for_whoever_looks_once() -> None:
+    errors = iter([UnseenError("connection lost"), UnmetError("refused")])
+
+    def look() -> str:
+        raise next(errors)
+
+    with pytest.raises(UnmetError, match="refused"):
+        patience(5).reached(look)
 
 
 def _never() -> str:

@@ -4,7 +4,7 @@ import json
 import re
 import threading
 from collections.abc import Callable, Generator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from http.client import HTTPException
 from typing import Any, cast
 
@@ -21,6 +21,8 @@ from tools.verify.patience import Patience, UnseenError
 
 TIMEOUT = 20
 """Seconds for one request."""
+
+_ANONYMOUS = "system:anonymous"
 
 _CONNECTIONS = 64
 """To the API server at a time."""
@@ -52,12 +54,15 @@ class Cluster:
         """Raises CommandError for somebody whom the cluster doesn't know."""
         cast(Any, client).VersionApi(self._client).get_code(_request_timeout=TIMEOUT)
         review = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
-        # A version is told to anybody; who one is, only by Kubernetes 1.28 and later.
-        with suppress(UnmetError), unmet():
-            ask = cast(Any, client).AuthenticationV1Api(self._client).create_self_subject_review
-            user: str = answered(ask, review)["status"]["userInfo"]["username"]
-            if user == "system:anonymous":
-                raise CommandError(f"Context {context} logs nobody in: has its user credentials?")
+        ask = cast(Any, client).AuthenticationV1Api(self._client).create_self_subject_review
+        # A version is told to anybody; who one is, not by every cluster.
+        try:
+            with unmet():
+                user: str = answered(ask, review)["status"]["userInfo"]["username"]
+        except UnmetError as error:
+            user = str(error)
+        if _ANONYMOUS in user:
+            raise CommandError(f"Context {context} logs nobody in: has its user credentials?")
 
     @property
     def core(self) -> Any:
