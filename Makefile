@@ -73,8 +73,9 @@ e2e:
 	@$(INSTALL) e2e
 	.venv/bin/python -m pytest -q -n 3 --dist loadgroup -m 'not long and not alone' tests/cluster
 
-# First what can run side by side, then what disturbs the cluster itself.
+# First what can run side by side, in the order of the files: the longest test is none of the
+# last. Then what disturbs the cluster itself.
 e2e-long:
 	@$(INSTALL) e2e
-	.venv/bin/python -m pytest -q -n 3 --dist loadgroup -m 'long and not alone' tests/cluster
+	.venv/bin/python -m pytest -q -n 3 --dist loadgroup --no-loadscope-reorder -m 'long and not alone' tests/cluster
 	.venv/bin/python -m pytest -q -m alone tests/cluster
