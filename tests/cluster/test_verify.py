@@ -224,14 +224,18 @@ def test_a_rollout_that_is_stuck_is_not_passed_for_the_pods_that_it_leaves(
 ) -> None:
     project.configure(demos={"signal": {}})
     project.up()
+
     # Pod Security refuses the new pods, so the old one stays.
-    change = {"spec": {"template": {"spec": {"hostNetwork": True}}}}
-    local_cluster.apps.patch_namespaced_deployment("signal-demo", project.namespace, change)
+    def use_host_network(value: bool | None) -> None:
+        change = {"spec": {"template": {"spec": {"hostNetwork": value}}}}
+        local_cluster.apps.patch_namespaced_deployment("signal-demo", project.namespace, change)
+
+    use_host_network(True)
     ready = project.verified()
     assert [(result.check, result.passed) for result in ready] == [("ready", False)]
     assert ready[0].seen == "0 of 1 pods are up to date"
     assert "violates PodSecurity" in "\n".join(ready[0].causes)
-    project.up("--refresh")
+    use_host_network(None)
     project.verify()
 
 
