@@ -16,7 +16,7 @@ from tools.errors import CommandError
 from tools.target import Target
 from tools.verify import Result, verify
 from tools.verify.causes import missing_rules
-from tools.verify.cluster import said
+from tools.verify.cluster import said, unmet
 from tools.verify.commands import try_out
 from tools.verify.patience import Patience, UnseenError
 from tools.verify.report import show
@@ -103,6 +103,28 @@ def test_the_api_servers_own_words_are_found_in_either_kind_of_answer() -> None:
     assert said(plain) == said(stream) == FORBIDDEN
     assert said(ApiException(status=0, reason="no route")) == "no route"
     assert said(TimeoutError()) == "TimeoutError"
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "final"),
+    [
+        (403, "Forbidden", True),
+        (401, "Unauthorized", True),
+        (0, "Handshake status 403 Forbidden", True),
+        (404, 'pods "x" not found', True),
+        # A kubelet that has just started.
+        (404, "the server could not find the requested resource ( pods/log x)", False),
+        (0, "Handshake status 404 Not Found -+-+- pod does not exist", False),
+        (500, "etcdserver: leader changed", False),
+        (0, "Connection reset by peer", False),
+    ],
+)
+def test_only_what_would_be_answered_again_is_an_answer(
+    status: int, reason: str, final: bool
+) -> None:
+    with pytest.raises(UnmetError) as raised, unmet():
+        raise ApiException(status=status, reason=reason)
+    assert isinstance(raised.value, UnseenError) is not final
 
 
 def test_commands_that_go_on_are_ended_after_the_last_one(tmp_path: Path) -> None:

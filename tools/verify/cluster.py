@@ -149,18 +149,26 @@ def answered(call: Callable[..., Any], *words: Any, **query: str) -> Object:
     return json.loads(answer.data)
 
 
+def _is_final(error: ApiException, text: str) -> bool:
+    """Whether it will be said again: that one may not, or that there is no such object.
+
+    A kubelet that has just started says of every pod that there is none, in other words.
+    """
+    refused = (401, 403)
+    # A refused stream has no status of its own.
+    handshake = re.match(r"Handshake status (\d+)", str(cast(Any, error).reason))
+    status = int(handshake[1]) if handshake else cast(Any, error).status
+    return status in refused or text.endswith('" not found')
+
+
 @contextmanager
 def unmet() -> Generator[None]:
     """What the cluster refuses is what a check sees; another time it may be reached again."""
     try:
         yield
     except ApiException as error:
-        status: int = cast(Any, error).status or 0
         text = said(error)
-        # A refused stream has no status of its own.
-        if 400 <= status < 500 or re.match("Handshake status 4", str(cast(Any, error).reason)):
-            raise UnmetError(text) from None
-        raise UnseenError(text) from None
+        raise (UnmetError if _is_final(error, text) else UnseenError)(text) from None
     except (HTTPError, HTTPException, OSError, ValueError) as error:
         raise UnseenError(said(error)) from None
 

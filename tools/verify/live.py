@@ -1,5 +1,6 @@
 """Pods of a live cluster, seen as checks want to see them."""
 
+import json
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -8,6 +9,7 @@ from http.client import HTTPConnection
 from typing import Any, cast
 
 from kubernetes import stream
+from kubernetes.stream.ws_client import ERROR_CHANNEL
 
 from components.checks import Line, Page, UnmetError
 from tools.status import Object
@@ -76,7 +78,7 @@ class LivePod(Patience):
     def run(self, container: str, command: str) -> str:
         def look() -> str:
             with unmet():
-                answer = cast(Any, stream).stream(
+                answer: Any = cast(Any, stream).stream(
                     self._stream.connect_get_namespaced_pod_exec,
                     self._name,
                     self._namespace,
@@ -93,7 +95,11 @@ class LivePod(Patience):
                 if answer.is_open():
                     answer.close()
                     raise UnseenError(f"a command in {container} has not ended within {TIMEOUT} s")
-                return answer.read_all()
+                # What has ended says how, unless the connection was lost.
+                ended = json.loads(answer.read_channel(ERROR_CHANNEL) or "{}")
+            if ended.get("status") != "Success" and ended.get("reason") != "NonZeroExitCode":
+                raise UnseenError(ended.get("message") or f"no answer from {container}")
+            return answer.read_all()
 
         return self.reached(look)
 
