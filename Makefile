@@ -5,7 +5,8 @@ CONTEXT ?=
 YES ?=
 OUT ?=
 SECRETS ?=
-FORMAT ?= table
+FORMAT ?=
+BASE ?=
 
 INSTALL = python3 tools/toolchain.py
 TOOLS = .venv/bin/python -m tools
@@ -14,7 +15,7 @@ GOAL = $(if $(filter local,$(STACK)),local,engine)
 TARGET = --stack '$(STACK)' --context '$(CONTEXT)'
 ASSENT = $(if $(filter 1,$(YES)),--yes)
 
-.PHONY: up down preview recover verify render env test lint unit docs e2e e2e-long \
+.PHONY: up down preview recover verify render diff env test lint unit docs e2e e2e-long \
 	cluster-down cluster-status
 
 up:
@@ -35,11 +36,15 @@ recover:
 
 verify:
 	@$(INSTALL) verify
-	@$(TOOLS) verify $(TARGET) --format '$(FORMAT)'
+	@$(TOOLS) verify $(TARGET) --format '$(or $(FORMAT),table)'
 
 render:
 	@$(INSTALL) python
 	@$(TOOLS) render --stack '$(STACK)' --out '$(OUT)' $(if $(filter 1,$(SECRETS)),--secrets)
+
+diff:
+	@$(INSTALL) python
+	@$(TOOLS) diff --base '$(BASE)' --format '$(or $(FORMAT),text)'
 
 env:
 	@$(INSTALL) $(GOAL)

@@ -55,7 +55,7 @@ def misfits(
         surge = max(rolled, default=Decimal(0))
         if parse_quantity(text) < total + surge:
             need, pods_alone, update = (
-                _text(key, value) for value in (total + surge, total, surge)
+                quantity_text(key, value) for value in (total + surge, total, surge)
             )
             found.append(
                 f"quota.{key}: found {text}, allowed is at least {need}:"
@@ -65,10 +65,14 @@ def misfits(
 
 
 def _amount(container: Object, part: str, resource: str) -> Decimal:
-    return parse_quantity(container["resources"][part].get(resource, "0"))
+    """Of one container. A request that isn't given is as high as the limit."""
+    resources = container.get("resources", {})
+    limit = resources.get("limits", {}).get(resource, "0")
+    amount = resources.get(part, {}).get(resource, limit if part == "requests" else "0")
+    return parse_quantity(str(amount))
 
 
-def _text(key: str, value: Decimal) -> str:
+def quantity_text(key: str, value: Decimal) -> str:
     """A quantity as people write it: millicores, mebibytes, pods."""
     if key.endswith("cpu"):
         return f"{value * 1000:f}m".replace(".000m", "m")

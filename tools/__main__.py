@@ -169,6 +169,29 @@ def render(
 
 
 @app.command()
+def diff(
+    base: Annotated[
+        str, typer.Option(help="The revision to compare with: origin/main, main or HEAD.")
+    ] = "",
+    form: Annotated[str, typer.Option("--format", help="text, markdown or json.")] = "text",
+) -> None:
+    """Show what the work tree changes in every stack, without a cluster.
+
+    Exit code 1 if one of its stacks can't be rendered.
+    """
+    from tools import diff as differ
+    from tools.diff import as_json, as_markdown, as_text
+
+    formats = {"text": as_text.show, "markdown": as_markdown.show, "json": as_json.show}
+    if form not in formats:
+        raise CommandError(f"FORMAT: found {form!r}, allowed is {any_of(formats, form)}")
+    found = differ.diff(base, _say)
+    typer.echo(formats[form](found))
+    if found.failed:
+        raise typer.Exit(1)
+
+
+@app.command()
 def env(stack: Stack = engine.LOCAL) -> None:
     """Print the settings for plain `pulumi` and `kubectl`: eval "$(make -s env)"."""
     for name, value in engine.environment(stack).items():

@@ -7,7 +7,7 @@ https://www.pulumi.com/docs/iac/concepts/testing/unit/
 
 import runpy
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
@@ -35,6 +35,11 @@ class Rendered:
 
     object: Object
     depth: int
+    urn: str = ""
+    """The last parts of its URN, which are the same in every stack: types of its parents and its
+    own, and the name that the program gives it."""
+    options: Object = field(default_factory=dict[str, Any])
+    """What Pulumi alone is told: how to replace it, what to ignore, how long to wait."""
 
     @property
     def file(self) -> str:
@@ -51,13 +56,20 @@ class _Monitor(MockMonitor):
         self.objects: dict[str, Object] = {}
         self.dependencies: dict[str, list[str]] = {}
         self.outputs: dict[str, Object] = {}
+        self.options: dict[str, Object] = {}
+        self.types: dict[str, str] = {}
+        """The type of each with those of all its parents; the mock's URN has only the last."""
 
     def RegisterResource(self, request: Any) -> Any:
         answer = cast(Any, super()).RegisterResource(request)
         # A child comes after all that its parent depends on.
         self.dependencies[answer.urn] = [*request.dependencies, request.parent]
+        before = self.types.get(request.parent)
+        if request.type != "pulumi:pulumi:Stack":
+            self.types[answer.urn] = f"{before}${request.type}" if before else request.type
         if request.type.startswith("kubernetes:"):
             self.objects[answer.urn] = MessageToDict(request.object)
+            self.options[answer.urn] = _options(request)
         return answer
 
     def RegisterResourceOutputs(self, request: Any) -> Any:
@@ -83,7 +95,15 @@ def render(stack: str, secrets: bool = False, config: Object | None = None) -> l
     """
     monitor = _run(stack, engine.stack_config(stack) if config is None else config)
     depths = _depths(monitor)
-    found = [Rendered(_plain(item, secrets), depths[urn]) for urn, item in monitor.objects.items()]
+    found = [
+        Rendered(
+            _plain(item, secrets),
+            depths[urn],
+            f"{monitor.types[urn]}::{urn.rpartition('::')[2]}",
+            monitor.options[urn],
+        )
+        for urn, item in monitor.objects.items()
+    ]
     return sorted(found, key=lambda item: item.file)
 
 
@@ -129,6 +149,22 @@ def _depths(monitor: _Monitor) -> dict[str, int]:
         return depths[urn]
 
     return {urn: depth(urn) for urn in monitor.objects}
+
+
+def _options(request: Any) -> Object:
+    """The resource options that change what an update does, those that are set."""
+    timeouts = {
+        verb: getattr(request.customTimeouts, verb) for verb in ("create", "update", "delete")
+    }
+    options: Object = {
+        "customTimeouts": {verb: text for verb, text in timeouts.items() if text},
+        "deleteBeforeReplace": request.deleteBeforeReplace,
+        "ignoreChanges": list(request.ignoreChanges),
+        "protect": request.protect,
+        "replaceOnChanges": list(request.replaceOnChanges),
+        "retainOnDelete": request.retainOnDelete,
+    }
+    return {name: value for name, value in options.items() if value}
 
 
 def _plain(item: Object, secrets: bool) -> Object:
