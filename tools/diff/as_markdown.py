@@ -157,9 +157,10 @@ def _folded(summary: str, block: str) -> str:
 
 def _capped(parts: list[_Part], cap: int) -> str:
     """All parts that have room, in their order, and how many haven't."""
+    whole = "".join(part.text for part in parts).rstrip()
+    if len(whole) <= cap:
+        return whole
     room = cap - _RESERVE
-    if sum(len(part.text) for part in parts) <= cap:
-        return "".join(part.text for part in parts).rstrip()
     kept: set[int] = set()
     for rank in _Rank:
         for index, part in enumerate(parts):

@@ -28,7 +28,9 @@ def totals(items: Iterable[Item]) -> dict[str, str]:
             sums[key] += usage[key] * replicas
         if quality:
             classes[f"QoS of {item.kind} {item.name}"] = quality
-    return {key: quantity_text(key, amount) for key, amount in sums.items()} | classes
+    return {key: quantity_text(key, amount) for key, amount in sums.items()} | dict(
+        sorted(classes.items())
+    )
 
 
 def _pods(item: Item) -> tuple[Object, int]:
