@@ -116,7 +116,7 @@ def test_totals_and_qos_are_shown_where_they_change() -> None:
     old = edited(new, "spec.containers.0.resources.requests.cpu", "50m")
     shown = text(old, new)
     assert re.search(r"  requests.cpu +50m → 100m\n", shown)
-    assert re.search(r"  QoS of Pod it +Burstable → Guaranteed$", shown)
+    assert re.search(r"  QoS of it +Burstable → Guaranteed$", shown)
     assert "memory" not in shown.partition("totals")[2]
 
 

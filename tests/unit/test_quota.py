@@ -34,6 +34,14 @@ def test_a_pod_needs_what_runs_at_the_same_time(
     assert pod_usage(spec)["requests.cpu"] == Decimal(expected)
 
 
+def test_a_request_that_is_not_given_is_as_high_as_the_limit() -> None:
+    bare: dict[str, Any] = {"name": "bare"}
+    limited = {"resources": {"limits": {"cpu": 2}, "requests": {"memory": "1Mi"}}}
+    usage = pod_usage({"containers": [bare, limited]})
+    assert usage["requests.cpu"] == usage["limits.cpu"] == 2
+    assert (usage["requests.memory"], usage["limits.memory"]) == (1024**2, 0)
+
+
 def test_all_replicas_and_the_largest_update_must_fit() -> None:
     small = {"containers": [container("100m")]}, {"workload": "deployment", "replicas": 2}
     large = {"containers": [container("300m")]}, {"workload": "deployment"}

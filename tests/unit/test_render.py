@@ -53,6 +53,31 @@ def test_every_object_has_its_kind_and_name(stack: str) -> None:
 
 
 @every_stack
+def test_every_object_has_a_urn_of_its_own(stack: str) -> None:
+    urns = [item.urn for item in render(stack)]
+    assert len({*urns}) == len(urns)
+
+
+def test_a_urn_names_the_types_of_all_parents() -> None:
+    role = next(item for item in render("dev") if item.object["kind"] == "Role")
+    assert role.urn == (
+        "sidecar-powers:index:EnvInherit$sidecar-powers:index:PodLabeler"
+        "$kubernetes:rbac.authorization.k8s.io/v1:Role::env-inherit-demo-labeler"
+    )
+
+
+def test_options_that_are_set_are_told() -> None:
+    pod = next(item for item in render("article") if item.urn.endswith("::env-inherit-demo"))
+    assert pod.options == {
+        "customTimeouts": {"create": "300s", "update": "300s"},
+        "deleteBeforeReplace": True,
+        "ignoreChanges": ["metadata.labels.version"],
+        "replaceOnChanges": ["spec"],
+    }
+    assert render("prod")[0].options == {"protect": True}
+
+
+@every_stack
 def test_what_is_printed_is_what_is_read_back(stack: str) -> None:
     found = objects(stack)
     text = "---\n".join(to_yaml(item) for item in found)

@@ -27,7 +27,7 @@ def totals(items: Iterable[Item]) -> dict[str, str]:
         for key in usage:
             sums[key] += usage[key] * replicas
         if quality:
-            classes[f"QoS of {item.kind} {item.name}"] = quality
+            classes[f"QoS of {item.name}"] = quality
     return {key: quantity_text(key, amount) for key, amount in sums.items()} | dict(
         sorted(classes.items())
     )
