@@ -34,7 +34,7 @@ def render(stack, secrets=False):
     if "wrong" in content:
         raise CommandError(content["wrong"])
     if "broken" in content:
-        raise ValueError(content["broken"])
+        raise ValueError(f"{content['broken']} {root}/x")
     if "dead" in content:
         print(content["dead"], file=sys.stderr)
         sys.stderr.flush()

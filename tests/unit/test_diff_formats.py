@@ -138,6 +138,15 @@ def test_a_change_of_the_providers_settings_is_told_without_a_kubeconfig() -> No
     assert "secret" not in shown
 
 
+def test_a_rename_that_only_urns_would_tell_is_pointed_out() -> None:
+    new = edited(POD, "metadata.name", "new")
+    shown = as_text.show(diff(compared("dev", Side([Item(POD)]), Side([Item(new, URN)]))))
+    assert "one that is renamed is shown as deleted and created" in shown
+    shown = as_text.show(diff(compared("dev", Side([Item(POD, URN)]), Side([Item(new, URN)]))))
+    assert "! replace Pod here/new\n" in shown
+    assert "renamed" not in shown
+
+
 def test_stacks_that_stay_are_named_in_a_line() -> None:
     changed = compared("dev", side(POD), side())
     shown = as_text.show(diff(changed, *UNCHANGED.stacks[1:]))

@@ -33,8 +33,9 @@ def resolve(root: Path, name: str) -> Revision:
     """The revision of that name, or the first of DEFAULTS. Raises CommandError if there is none."""
     if shutil.which("git") is None:
         raise CommandError("Please install git: the base's files come from the repository.")
-    if _git(root, "rev-parse", "--git-dir").returncode != 0:
-        raise CommandError(f"{root} is no git repository: there is no base to compare with.")
+    done = _git(root, "rev-parse", "--git-dir")
+    if done.returncode != 0:
+        raise CommandError(f"There is no base to compare with: {done.stderr.strip()}")
     for found in [name] if name else DEFAULTS:
         words = ["rev-parse", "--verify", "--quiet", "--end-of-options", f"{found}^{{commit}}"]
         done = _git(root, *words)

@@ -71,8 +71,8 @@ def _reason(error: BaseException, root: Path) -> str:
     name = type(error).__name__
     if name == "CommandError" or isinstance(error, SystemExit):
         return str(error)
-    if isinstance(error, ModuleNotFoundError) and (error.name or "").startswith("tools"):
-        return f"This revision has no module {error.name} to render with."
+    if isinstance(error, ImportError) and not (root / "tools" / "render.py").exists():
+        return "It has no tools/render.py to render with."
     own = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)

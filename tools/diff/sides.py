@@ -127,7 +127,9 @@ def _results(root: Path, run: _Run) -> Sides:
 
 def _side(root: Path, stack: str, answer: Object) -> Side:
     if "problem" in answer:
-        return Side(problem=answer["problem"] or "It gives no reason.")
+        # Where the tree is for the moment says nothing, and is another place each time.
+        problem = answer["problem"].replace(f"{root}/", "")
+        return Side(problem=problem or "It gives no reason.")
     objects = [Item(item["object"], item["urn"], item["options"]) for item in answer["objects"]]
     return Side(objects, settings=_settings(root / "stacks" / f"Pulumi.{stack}.yaml"))
 
@@ -135,8 +137,12 @@ def _side(root: Path, stack: str, answer: Object) -> Side:
 def _settings(file: Path) -> Object:
     """What a stack's file, which has been rendered, says to the provider."""
     content: Any = yaml.safe_load(file.read_text())
-    config: Object = cast(Object, content).get("config") or {} if content else {}
+    config: Any = cast(Object, content).get("config") if isinstance(content, dict) else None
+    if not isinstance(config, dict):
+        return {}
     prefix = "kubernetes:"
     return {
-        key.removeprefix(prefix): value for key, value in config.items() if key.startswith(prefix)
+        str(key).removeprefix(prefix): value
+        for key, value in cast(Object, config).items()
+        if str(key).startswith(prefix)
     }

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from tools.diff.compare import compare
-from tools.diff.model import Object, Side, StackDiff, Status
+from tools.diff.model import Object, Side, StackDiff, Status, Verdict
 from tools.diff.totals import totals
 
 _PRIVATE = "kubeconfig"
@@ -47,6 +47,12 @@ def compared(stack: str, old: Side | None, new: Side | None) -> StackDiff:
         return replace(found, status=Status.REMOVED, notes=[note])
     notes = _settings(before.settings, after.settings)
     unchanged = not changes and not notes
+    told = all(item.urn for item in before.objects)
+    if not told and {Verdict.DELETE, Verdict.CREATE} <= {change.verdict for change in changes}:
+        notes.append(
+            "The base's renderer tells no URNs, so objects are matched by name: one that is renamed"
+            " is shown as deleted and created, where Pulumi may replace it."
+        )
     return replace(found, status=Status.UNCHANGED if unchanged else Status.CHANGED, notes=notes)
 
 
