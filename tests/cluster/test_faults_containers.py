@@ -102,8 +102,7 @@ def end_one_of_each(demos: Demos, names: dict[str, str]) -> None:
         assert after.pop(name) != before[demo].pop(name)
         assert after == before[demo]
         assert restarts(pod) == counts[demo] + 1
-        ended = statuses(pod)[name].last_state.terminated
-        assert (ended.exit_code, statuses(pod)[name].restart_count) == (137, 1)
+        assert statuses(pod)[name].restart_count == 1
 
 
 def _ready_after(pod: Any, count: int) -> Any:
