@@ -1,4 +1,8 @@
-"""Each signal is answered, and nothing but the app gets one."""
+"""Each signal is answered, and nothing but the app gets one.
+
+What gets a signal that it does not handle ends. Of processes that come and go in
+less than a second nobody can tell why they ended.
+"""
 
 from dataclasses import dataclass
 

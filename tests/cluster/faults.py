@@ -6,7 +6,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -93,26 +93,30 @@ def kill(process: Process, name: str = "KILL") -> None:
     run("nsenter", node, "--mount", "--pid", "kill", f"-{name}", str(process.pid))
 
 
+def kill_part(name: str) -> bool:
+    """Kill a part of the node, which starts it again; whether it ran."""
+    # The node's first process has started it.
+    for file in Path(f"/proc/{_node()['pid']}/task").glob("*/children"):
+        for pid in map(int, file.read_text().split()):
+            # Others end meanwhile.
+            with suppress(FileNotFoundError, ProcessLookupError):
+                command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[0].decode()
+                if Path(command).name == name:
+                    os.kill(pid, signal.SIGKILL)
+                    return True
+    return False
+
+
 def restart(part: str) -> None:
     """Kill a part of the node, and wait until the node has started it again."""
     ended = progress()[part]["ended"]
-    os.kill(_part(part), signal.SIGKILL)
+    assert kill_part(part)
 
     def ready() -> bool:
         now = progress()[part]
         return now["ended"] > ended and now["state"] == "ready" and not not_ready()
 
     within(60, ready)
-
-
-def _part(name: str) -> int:
-    """The process of a part of the node. The node's first process has started it."""
-    for file in Path(f"/proc/{_node()['pid']}/task").glob("*/children"):
-        for pid in map(int, file.read_text().split()):
-            command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[0].decode()
-            if Path(command).name == name:
-                return pid
-    raise AssertionError(f"{name} does not run")
 
 
 def _pids() -> dict[str, int]:

@@ -1,22 +1,18 @@
 """The API server is away, or refuses: the updater says so, goes on, and nothing restarts."""
 
-import os
 import re
-import signal
 import subprocess
 import threading
 import time
 from collections.abc import Generator
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
-from tests.cluster.faults import container_ids, within
+from tests.cluster.faults import container_ids, kill_part, within
 from tests.cluster.project import Cluster, Project, is_ready, restarts
 from tools import cluster
-from tools.cluster import host
 
 pytestmark = pytest.mark.xdist_group("faults-api")
 """One deployment for all."""
@@ -119,29 +115,16 @@ def kept_down(part: str) -> Generator[None]:
 
     def keep() -> None:
         while not over.wait(0.1):
-            kill(part)
+            kill_part(part)
 
     thread = threading.Thread(target=keep)
-    kill(part)
+    kill_part(part)
     thread.start()
     try:
         yield
     finally:
         over.set()
         thread.join()
-
-
-def kill(part: str) -> None:
-    """Kill the process of a part of the cluster, if it runs."""
-    node = host.running()
-    assert node
-    for file in Path(f"/proc/{node['pid']}/task").glob("*/children"):
-        for pid in map(int, file.read_text().split()):
-            # It may end meanwhile.
-            with suppress(FileNotFoundError, ProcessLookupError):
-                command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[0].decode()
-                if Path(command).name == part:
-                    os.kill(pid, signal.SIGKILL)
 
 
 def kubectl(project: Project, *words: str) -> int:
