@@ -24,9 +24,7 @@ def checks(args: InitSidecarArgs) -> list[Check]:
         begun = started(pod, "main-app")
         if begun is None or not completed(pod, "init-config", before=begun):
             raise UnmetError("the app did not start after init-config had ended with exit code 0")
-        lines = live.first_lines("main-app")
-        if not lines:
-            raise UnmetError("nothing in the app's log")
+        lines = live.until(lambda: _some(live.first_lines("main-app")))
         # A log is cut off at its head when it is long; an app that was restarted sees what is
         # there by then.
         whole = restarts(pod, "main-app") == 0 and lines[0].time < begun + app_interval
@@ -66,3 +64,10 @@ def checks(args: InitSidecarArgs) -> list[Check]:
         ),
         read_only("main-app", APP_DIRECTORY),
     ]
+
+
+def _some(lines: list[Line]) -> list[Line]:
+    """A runtime that has just started has nothing to show for a moment."""
+    if not lines:
+        raise UnmetError("nothing in the app's log")
+    return lines
