@@ -120,6 +120,18 @@ def parse_date(text: str) -> float | None:
     return date.replace(tzinfo=UTC).timestamp()
 
 
+def newest(live: Live, container: str) -> float:
+    """The time of a container's last line; a runtime that has just started shows none at first."""
+
+    def look() -> float:
+        lines = live.last_lines(container, 1)
+        if not lines:
+            raise UnmetError(f"nothing in the log of {container}")
+        return lines[-1].time
+
+    return live.until(look)
+
+
 def read_only(container: str, directory: str) -> Check:
     """The check that a container can't write to a directory."""
     file = f"{directory}/verify"

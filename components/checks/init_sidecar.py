@@ -1,7 +1,7 @@
 """The app sees the initial configuration first and updates later, and can't write."""
 
 from ..init_sidecar import APP_DIRECTORY, InitSidecarArgs
-from . import SLACK, Check, Line, Live, UnmetError, parse_date, read_only
+from . import SLACK, Check, Line, Live, UnmetError, newest, parse_date, read_only
 from .status import completed, restarts, started
 
 
@@ -24,7 +24,10 @@ def checks(args: InitSidecarArgs) -> list[Check]:
         begun = started(pod, "main-app")
         if begun is None or not completed(pod, "init-config", before=begun):
             raise UnmetError("the app did not start after init-config had ended with exit code 0")
-        lines = live.until(lambda: _some(live.first_lines("main-app")))
+        newest(live, "main-app")
+        lines = live.first_lines("main-app")
+        if not lines:
+            raise UnmetError("nothing in the app's log")
         # A log is cut off at its head when it is long; an app that was restarted sees what is
         # there by then.
         whole = restarts(pod, "main-app") == 0 and lines[0].time < begun + app_interval
@@ -33,7 +36,7 @@ def checks(args: InitSidecarArgs) -> list[Check]:
         return f"first line {lines[0].text!r}"
 
     def updated_later(live: Live) -> str:
-        start = max((line.time for line in live.last_lines("main-app", 1)), default=0)
+        start = newest(live, "main-app")
 
         def look() -> str:
             lines = live.last_lines("main-app", 1)
@@ -64,10 +67,3 @@ def checks(args: InitSidecarArgs) -> list[Check]:
         ),
         read_only("main-app", APP_DIRECTORY),
     ]
-
-
-def _some(lines: list[Line]) -> list[Line]:
-    """A runtime that has just started has nothing to show for a moment."""
-    if not lines:
-        raise UnmetError("nothing in the app's log")
-    return lines

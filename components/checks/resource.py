@@ -5,7 +5,7 @@ from typing import cast
 from ..quantity import parse_quantity
 from ..resource import ResourceArgs, pod
 from ..workload import WorkloadArgs, pod_spec, qos_class
-from . import SLACK, Check, Live, UnmetError
+from . import SLACK, Check, Live, UnmetError, newest
 
 ANSWERS = 40
 """Requests while the load is watched, one each tenth of a second."""
@@ -76,7 +76,7 @@ def checks(args: ResourceArgs) -> list[Check]:
         names = ["nginx"] if workers <= 8 else []
         names += ["generate-load"] if workers else []
 
-        start = max((line.time for line in live.last_lines("resource-monitor", 1)), default=0)
+        start = newest(live, "resource-monitor")
 
         def look() -> str:
             lines = live.last_lines("resource-monitor", 40)

@@ -7,7 +7,7 @@ less than a second nobody can tell why they ended.
 from dataclasses import dataclass
 
 from ..signal import SignalArgs
-from . import SLACK, Check, Line, Live, UnmetError
+from . import SLACK, Check, Line, Live, UnmetError, newest
 from .status import statuses
 
 SIGNALS = 2
@@ -49,7 +49,7 @@ def checks(args: SignalArgs) -> list[Check]:
     message = args.get("message", "Received SIGHUP!").split("\n")[0]
 
     def answered(live: Live) -> str:
-        start = _now(live)
+        start = newest(live, "signal-sender")
         delays: list[float] = []
         while len(delays) < SIGNALS:
             signal = live.until(lambda after=start: _next(live, after, len(delays)))
@@ -68,7 +68,7 @@ def checks(args: SignalArgs) -> list[Check]:
         return f"{len(delays)} signals, answered within {slowest} ms"
 
     def nothing_else(live: Live) -> str:
-        containers, start = _containers(live), _now(live)
+        containers, start = _containers(live), newest(live, "signal-sender")
         before, _ = _processes(live)
         # Long intervals need no look a second.
         pace = max(ANSWER, interval / 60)
@@ -100,11 +100,6 @@ def checks(args: SignalArgs) -> list[Check]:
             nothing_else,
         ),
     ]
-
-
-def _now(live: Live) -> float:
-    """The time of the sender's last line."""
-    return max((line.time for line in live.last_lines("signal-sender", 1)), default=0)
 
 
 def _sent(live: Live, after: float) -> list[Line]:
