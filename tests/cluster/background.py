@@ -1,6 +1,9 @@
 """A `pulumi` command that runs while the test goes on."""
 
+import signal
 import subprocess
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.cluster.faults import within
@@ -32,6 +35,15 @@ class Background:
 
     def wait(self) -> Done:
         return Done(self._process.wait(), self.output)
+
+    @contextmanager
+    def stopped(self) -> Generator[None]:
+        """Let it not go on meanwhile, so that it is surely not done."""
+        self._process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._process.send_signal(signal.SIGCONT)
 
     def kill(self) -> None:
         """Kill it as the kernel would for lack of memory; what is ours of it ends by itself."""
