@@ -1,5 +1,6 @@
 """The stand-in waits as the published plugin does, and says why something is not ready."""
 
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -223,7 +224,10 @@ def _crashing(name: str, command: str, **more: Any) -> dict[str, Any]:
 
 
 def _says(said: str, reason: str) -> bool:
-    return reason in _unindented(said)
+    # What crashes again and again may run just at that moment.
+    runs = r"it runs but is not ready, after \d+ restarts, the last with"
+    pattern = re.escape(reason).replace(r"CrashLoopBackOff:", rf"(CrashLoopBackOff:|{runs})")
+    return re.search(pattern, _unindented(said)) is not None
 
 
 def _unindented(text: str) -> str:
