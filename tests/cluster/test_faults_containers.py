@@ -8,6 +8,7 @@ import pytest
 
 from tests.cluster.faults import (
     Events,
+    Process,
     container_ids,
     kill,
     processes,
@@ -72,12 +73,18 @@ def events(project: Project) -> Iterator[Events]:
 class Demos:
     """The demos in their namespace."""
 
-    def __init__(self, cluster: Cluster, namespace: str) -> None:
+    def __init__(self, cluster: Cluster, namespace: str, events: Events) -> None:
         self._cluster = cluster
         self._namespace = namespace
+        self._events = events
 
     def pod(self, demo: str) -> Any:
         return self._cluster.pod(self._namespace, demo)
+
+    def exit_codes(self, process: Process) -> list[int]:
+        """How a container ended; the kubelet's lastState does not always keep it."""
+        events = self._events.of(process.container)
+        return [event.code for event in events if event.code is not None]
 
     def log(self, demo: str, container: str) -> str:
         return self._cluster.log(self._namespace, demo, container)
@@ -85,8 +92,7 @@ class Demos:
 
 @pytest.fixture
 def demos(local_cluster: Cluster, project: Project, events: Events) -> Demos:
-    assert events
-    return Demos(local_cluster, project.namespace)
+    return Demos(local_cluster, project.namespace, events)
 
 
 def end_one_of_each(demos: Demos, names: dict[str, str]) -> None:
@@ -99,10 +105,12 @@ def end_one_of_each(demos: Demos, names: dict[str, str]) -> None:
     for demo, name in names.items():
         pod = within(30, lambda demo=demo: _ready_after(demos.pod(demo), counts[demo]))
         after = processes(pod)
-        assert after.pop(name) != before[demo].pop(name)
+        killed = before[demo].pop(name)
+        assert after.pop(name) != killed
         assert after == before[demo]
         assert restarts(pod) == counts[demo] + 1
         assert statuses(pod)[name].restart_count == 1
+        assert within(10, lambda killed=killed: demos.exit_codes(killed)) == [137]
 
 
 def _ready_after(pod: Any, count: int) -> Any:

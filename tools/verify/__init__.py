@@ -110,7 +110,7 @@ class _Run:
     def _wait(self, futures: Sequence[Future[None]]) -> None:
         while wait(futures, timeout=_BEAT).not_done:
             with self._lock:
-                self._say(f"Still: {', '.join(self._running)}")
+                self._say(f"Still: {', '.join(self._running) or 'waiting for a free place'}")
         for future in futures:
             future.result()
 
@@ -164,7 +164,10 @@ class _Run:
         if self._cluster.stop.is_set():
             return False
         if not passed:
-            why = causes(self._cluster, demo.outputs, pod, seen)
+            try:
+                why = causes(self._cluster, demo.outputs, pod, seen)
+            except Exception as error:
+                why = [f"the cause can't be told: {error!r}"]
         with self._lock:
             self._running.remove(label)
             result = Result(demo.key, pod, name, expected, passed, seen, seconds, why)
