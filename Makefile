@@ -15,7 +15,7 @@ GOAL = $(if $(filter local,$(STACK)),local,engine)
 TARGET = --stack '$(STACK)' --context '$(CONTEXT)'
 ASSENT = $(if $(filter 1,$(YES)),--yes)
 
-.PHONY: up down preview recover verify render diff env test lint unit docs e2e e2e-long \
+.PHONY: up down preview recover verify render diff policy env test lint unit docs e2e e2e-long \
 	cluster-down cluster-status
 
 up:
@@ -45,6 +45,10 @@ render:
 diff:
 	@$(INSTALL) python
 	@$(TOOLS) diff --base '$(BASE)' --format '$(or $(FORMAT),text)'
+
+policy:
+	@$(INSTALL) python
+	@$(TOOLS) policy --stack '$(STACK)' --format '$(or $(FORMAT),text)'
 
 env:
 	@$(INSTALL) $(GOAL)

@@ -31,12 +31,18 @@ def validated(
         where = ".".join([path, *keys] if path else keys)
         problems.append(f"{where}: {_explained(problem, model)}")
         _remove(right, keys)
-    return model.model_validate({**required, **right})
+    while True:
+        try:
+            return model.model_validate({**required, **right})
+        except ValidationError as error:
+            # Nothing is complete without what it must have.
+            for problem in error.errors(include_url=False):
+                _remove(right, [str(key) for key in problem["loc"][:-1]])
 
 
 def _remove(value: Any, keys: list[str]) -> None:
     for key in keys[:-1]:
-        value = value.get(key, {})
+        value = value.get(key) or {}
     value.pop(keys[-1], None)
 
 

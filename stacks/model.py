@@ -6,6 +6,7 @@ settings.py checks.
 """
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Annotated, Any, Literal, cast
 
 from pydantic import (
@@ -33,6 +34,16 @@ def _quantity(value: object) -> str:
     if parse_quantity(str(value)) < 0:
         raise ValueError("a quantity can't be negative")
     return str(value)
+
+
+def _date(value: object) -> object:
+    """The CLI hands a date over as the moment at which it begins."""
+    if isinstance(value, str):
+        try:
+            return date.fromisoformat(value.removesuffix("T00:00:00Z"))
+        except ValueError:
+            pass
+    raise ValueError("allowed is a day such as 2030-12-31")
 
 
 def _no_system_namespace(name: str) -> str:
@@ -186,7 +197,54 @@ class ApiServer(_Model):
         return cast(ApiServerArgs, self.model_dump(mode="json", exclude_none=True))
 
 
-class Settings(_Model):
+RULES = (
+    "pod-security-restricted",
+    "requests-and-limits",
+    "images-pinned",
+    "no-default-namespace",
+    "pod-security-enforced",
+    "network-policy-present",
+    "no-token-automount",
+    "rbac-no-wildcards",
+    "rbac-scoped-pod-patch",
+    "selectors-not-self-patched",
+    "empty-dirs-bounded",
+    "no-sub-path",
+    "pid-1-not-signalled",
+    "grace-period",
+    "probes",
+)
+"""The policies that a stack file can waive; policy/ has what they say."""
+
+
+class Waiver(_Model):
+    """An exception from a policy."""
+
+    reason: Text
+    expires: Annotated[date, BeforeValidator(_date)]
+    """The last day on which it holds."""
+
+
+Waivers = dict[
+    Annotated[str, _one_of(RULES)],
+    Annotated[dict[Text, Annotated[Waiver, _EMPTY]], _EMPTY],
+]
+"""By rule, then by kind and name of an object: `Pod/signal-demo`; `*` stands for any text."""
+
+
+def is_pinned(image: str) -> bool:
+    """Whether an image has a digest or a tag other than latest."""
+    tag = image.rpartition("/")[2].partition("@")[0].partition(":")[2]
+    return "@sha256:" in image or tag not in ("", "latest")
+
+
+class PolicySettings(_Model):
+    """What a stack file says to the policies."""
+
+    waivers: Annotated[Waivers, _EMPTY] = {}
+
+
+class Settings(PolicySettings):
     """A stack, as its file says it; `demos` are still unread."""
 
     namespace: Namespace

@@ -27,7 +27,7 @@ from components.workload import (
     unknown_names,
 )
 from stacks.messages import validated
-from stacks.model import LABEL, PATTERNS, Demo, EnvInherit, Settings
+from stacks.model import LABEL, PATTERNS, Demo, EnvInherit, PolicySettings, Settings, is_pinned
 from stacks.quota import misfits
 
 PROJECT = "sidecar-powers"
@@ -118,8 +118,7 @@ def read(config: Mapping[str, Any]) -> Stack:
 
     Keys of other packages are none of its business. Raises SettingsError.
     """
-    prefix = f"{PROJECT}:"
-    own = {key.removeprefix(prefix): config[key] for key in config if key.startswith(prefix)}
+    own = _own(config)
     problems: list[str] = []
     settings = validated(Settings, own, "", problems, namespace="not-read")
     problems += _unpinned("defaults", settings.defaults.images, settings)
@@ -141,6 +140,28 @@ def read(config: Mapping[str, Any]) -> Stack:
     if problems:
         raise SettingsError("\n".join(problems))
     return Stack(settings, demos)
+
+
+def read_policies(config: Mapping[str, Any]) -> PolicySettings:
+    """What a configuration says to the policies, whatever program it is for.
+
+    Raises SettingsError.
+    """
+    own = _own(config)
+    problems: list[str] = []
+    keys = [field.alias for field in PolicySettings.model_fields.values()]
+    settings = validated(
+        PolicySettings, {key: own[key] for key in own if key in keys}, "", problems
+    )
+    if problems:
+        raise SettingsError("\n".join(problems))
+    return settings
+
+
+def _own(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The project's part of a configuration."""
+    prefix = f"{PROJECT}:"
+    return {key.removeprefix(prefix): config[key] for key in config if key.startswith(prefix)}
 
 
 def _demo(key: str, value: Any, settings: Settings, problems: list[str]) -> Instance | None:
@@ -213,8 +234,7 @@ def _limits_below(path: str, resources: Resources) -> Iterable[str]:
 
 def _unpinned(path: str, images: Mapping[str, str], settings: Settings) -> Iterable[str]:
     for name, image in images.items():
-        tag = image.rpartition("/")[2].partition(":")[2]
-        if tag in ("", "latest") and "@sha256:" not in image and not settings.allow_unpinned_images:
+        if not is_pinned(image) and not settings.allow_unpinned_images:
             yield (
                 f"{path}.images.{name}: found {image!r}, allowed is an image with a digest or a"
                 " tag other than latest, unless allowUnpinnedImages is true"

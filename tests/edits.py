@@ -164,6 +164,14 @@ EDITS = [
         {"NetworkPolicy/api-access": "update"},
     ),
     Edit(
+        "a waiver",
+        demo("signal"),
+        stack(
+            demos={"signal": {}},
+            waivers={"probes": {"*": {"reason": "A reason.", "expires": "2030-12-31"}}},
+        ),
+    ),
+    Edit(
         "protection",
         demo("signal"),
         stack(demos={"signal": {}}, protectNamespace=True),

@@ -192,6 +192,26 @@ def diff(
 
 
 @app.command()
+def policy(
+    stack: Stack = engine.LOCAL,
+    form: Annotated[str, typer.Option("--format", help="text or json.")] = "text",
+) -> None:
+    """Hold a stack's manifests against the policies, without a cluster.
+
+    Exit code 1 if something violates one that stops a deployment.
+    """
+    from tools import policies
+
+    formats = {"text": policies.as_text, "json": policies.as_json}
+    if form not in formats:
+        raise CommandError(f"FORMAT: found {form!r}, allowed is {any_of(formats, form)}")
+    found = policies.judge(stack)
+    typer.echo(formats[form](found))
+    if not found.passed:
+        raise typer.Exit(1)
+
+
+@app.command()
 def env(stack: Stack = engine.LOCAL) -> None:
     """Print the settings for plain `pulumi` and `kubectl`: eval "$(make -s env)"."""
     for name, value in engine.environment(stack).items():
