@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pulumi.runtime.config import CONFIG
 from pulumi_policy import (
     EnforcementLevel,
     Policy,
@@ -22,29 +21,21 @@ from pulumi_policy import (
     StackValidationPolicy,
 )
 
-# The pack's own folder is what the interpreter knows.
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+# The interpreter looks for modules in the pack's own folder.
+sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 from policy.judge import Verdict, judged, unused
 from policy.manifests import Manifests
 from policy.model import Rule
 from policy.rules import RULES
+from policy.settings import of_stack
 from policy.waivers import waivers
-from stacks.settings import SettingsError, decoded, read_policies
 
-try:
-    _SETTINGS = read_policies(decoded(CONFIG.get()))
-except SettingsError as error:
-    sys.exit(f"The stack's policy settings have problems:\n{error}")
-_WAIVERS = waivers(_SETTINGS)
 _TODAY = datetime.now(UTC).date()
+Objects = Mapping[str, Mapping[str, Any]]
 
 
-def _manifests(*objects: Mapping[str, Any]) -> Manifests:
-    return Manifests(objects)
-
-
-def _kubernetes(args: StackValidationArgs) -> dict[str, Mapping[str, Any]]:
+def _kubernetes(args: StackValidationArgs) -> Objects:
     """The Kubernetes objects of a stack, by URN."""
     return {
         resource.urn: resource.props
@@ -53,8 +44,11 @@ def _kubernetes(args: StackValidationArgs) -> dict[str, Mapping[str, Any]]:
     }
 
 
-def _verdicts(rule: Rule, *objects: Mapping[str, Any]) -> list[Verdict]:
-    return judged(_manifests(*objects), _WAIVERS, _TODAY, [rule])
+def _verdicts(objects: Objects, *rules: Rule) -> list[Verdict]:
+    """What these rules find in objects of one stack."""
+    settings = of_stack(next(iter(objects), ""))
+    manifests = Manifests([*objects.values()])
+    return judged(manifests, waivers(settings), _TODAY, rules)
 
 
 def _policy(rule: Rule) -> Policy:
@@ -62,13 +56,13 @@ def _policy(rule: Rule) -> Policy:
 
     def one(args: ResourceValidationArgs, report: ReportViolation) -> None:
         if args.resource_type.startswith("kubernetes:"):
-            for verdict in _verdicts(rule, args.props):
+            for verdict in _verdicts({args.urn: args.props}, rule):
                 if not verdict.waived:
                     report(verdict.message, None)
 
     def whole(args: StackValidationArgs, report: ReportViolation) -> None:
         objects = _kubernetes(args)
-        for verdict in _verdicts(rule, *objects.values()):
+        for verdict in _verdicts(objects, rule):
             if not verdict.waived:
                 report(verdict.message, _urn(verdict, objects))
 
@@ -87,15 +81,15 @@ def _policy(rule: Rule) -> Policy:
 def _waivers(args: StackValidationArgs, report: ReportViolation) -> None:
     """Show what is waived, and waivers that nothing needs."""
     objects = _kubernetes(args)
-    verdicts = judged(_manifests(*objects.values()), _WAIVERS, _TODAY)
+    verdicts = _verdicts(objects, *RULES)
     for verdict in verdicts:
         if verdict.waived:
             report(f"{verdict.rule.name}: {verdict.message}", _urn(verdict, objects))
-    for waiver in unused(_WAIVERS, verdicts):
+    for waiver in unused(waivers(of_stack(next(iter(objects), ""))), verdicts):
         report(f"{waiver.rule}: {waiver.object} needs no waiver any more", None)
 
 
-def _urn(verdict: Verdict, objects: Mapping[str, Mapping[str, Any]]) -> str | None:
+def _urn(verdict: Verdict, objects: Objects) -> str | None:
     item = verdict.finding.object
     return next((urn for urn, value in objects.items() if value is item), None)
 

@@ -37,10 +37,12 @@ def _quantity(value: object) -> str:
 
 
 def _date(value: object) -> object:
-    """The CLI hands a date over as the moment at which it begins."""
+    """YAML knows days, and the CLI hands one over as the moment at which it begins."""
+    if type(value) is date:
+        return value
     if isinstance(value, str):
         try:
-            return date.fromisoformat(value.removesuffix("T00:00:00Z"))
+            return date.fromisoformat(value.removesuffix(" 00:00:00 +0000 UTC"))
         except ValueError:
             pass
     raise ValueError("allowed is a day such as 2030-12-31")

@@ -19,6 +19,9 @@ Stack = Annotated[str, typer.Option(help="Which stacks/Pulumi.<stack>.yaml.")]
 Context = Annotated[str, typer.Option(help="Kubeconfig context, where the stack names none.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Don't ask.")]
 
+POLICIES = ("--policy-pack", "policy")
+"""What stops an update that violates them."""
+
 
 def _say(line: str) -> None:
     typer.echo(line, err=True)
@@ -64,7 +67,7 @@ def up(stack: Stack = engine.LOCAL, context: Context = "", yes: Yes = False) -> 
     engine.initialise(stack)
     # Only a refresh finds out what others have changed or deleted. The table that follows says
     # the outputs shorter.
-    engine.pulumi(stack, "up", "--refresh", "--suppress-outputs", *options)
+    engine.pulumi(stack, "up", "--refresh", "--suppress-outputs", *POLICIES, *options)
     if not show(stack, aim):
         raise CommandError("Not every demo is ready.")
 
@@ -74,7 +77,7 @@ def preview(stack: Stack = engine.LOCAL, context: Context = "") -> None:
     """Show what `up` would change."""
     _aim(stack, context)
     engine.initialise(stack)
-    engine.pulumi(stack, "preview", "--refresh", "--diff")
+    engine.pulumi(stack, "preview", "--refresh", "--diff", *POLICIES)
 
 
 @app.command()

@@ -34,12 +34,13 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
 
 @pytest.mark.parametrize("stack", ["local", "dev"])
 @pytest.mark.parametrize("command", [["up", "--yes"], ["preview"]])
-def test_up_and_preview_see_what_others_have_changed(
+def test_up_and_preview_see_what_others_have_changed_and_keep_to_the_policies(
     asked: list[list[str]], stack: str, command: list[str]
 ) -> None:
     done = CliRunner().invoke(commands.app, [*command, "--stack", stack])
     assert done.exit_code == 0
     assert asked[0][:2] == [command[0], "--refresh"]
+    assert "--policy-pack policy" in " ".join(asked[0])
 
 
 @pytest.mark.parametrize("command", ["up", "down", "recover"])

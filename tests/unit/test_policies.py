@@ -135,8 +135,10 @@ def settings(value: object) -> list[Waiver]:
     return waivers(read_policies({"sidecar-powers:waivers": value, "sidecar-powers:demos": 1}))
 
 
-@pytest.mark.parametrize("expires", ["2030-12-31", "2030-12-31T00:00:00Z"])
-def test_waivers_are_read_from_the_stack_file(expires: str) -> None:
+@pytest.mark.parametrize(
+    "expires", ["2030-12-31", date(2030, 12, 31), "2030-12-31 00:00:00 +0000 UTC"]
+)
+def test_a_waivers_end_is_a_day_as_yaml_or_the_cli_tells_it(expires: object) -> None:
     value = {"probes": {"Pod/it": {"reason": "A reason.", "expires": expires}}}
     assert settings(value) == [waiver(date(2030, 12, 31), "probes", "Pod/it")]
     assert settings(None) == []
