@@ -5,5 +5,5 @@ A rule is a function over manifests. `make policy` gives it what `make render` p
 
 The story, file by file: `model` says what a rule is, `manifests` finds pods and containers in
 objects, the files after it hold the rules by subject, `rules` lists all of them, `judge` applies
-them and the stack's waivers, `__main__` is the policy pack.
+them and the stack's `waivers`, `pack` is what the engine talks to.
 """

@@ -1,108 +1,11 @@
-"""The policy pack: `pulumi preview --policy-pack policy`.
-
-Rules that judge an object by itself see what the program declares, before it is created; those
-that need all objects see them when the program has ended. What is waived is shown as advice.
-"""
+"""Where the engine starts the policy pack."""
 
 import sys
-from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-from pulumi_policy import (
-    EnforcementLevel,
-    Policy,
-    PolicyPack,
-    ReportViolation,
-    ResourceValidationArgs,
-    ResourceValidationPolicy,
-    StackValidationArgs,
-    StackValidationPolicy,
-)
+# The interpreter was given this folder, and knows no other.
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-# The interpreter looks for modules in the pack's own folder.
-sys.path[0] = str(Path(__file__).resolve().parent.parent)
+from policy.pack import serve
 
-from policy.judge import Verdict, judged, unused
-from policy.manifests import Manifests
-from policy.model import Rule
-from policy.rules import RULES
-from policy.settings import of_stack
-from policy.waivers import waivers
-
-_TODAY = datetime.now(UTC).date()
-Objects = Mapping[str, Mapping[str, Any]]
-
-
-def _kubernetes(args: StackValidationArgs) -> Objects:
-    """The Kubernetes objects of a stack, by URN."""
-    return {
-        resource.urn: resource.props
-        for resource in args.resources
-        if resource.resource_type.startswith("kubernetes:")
-    }
-
-
-def _verdicts(objects: Objects, *rules: Rule) -> list[Verdict]:
-    """What these rules find in objects of one stack."""
-    settings = of_stack(next(iter(objects), ""))
-    manifests = Manifests([*objects.values()])
-    return judged(manifests, waivers(settings), _TODAY, rules)
-
-
-def _policy(rule: Rule) -> Policy:
-    """A rule as the engine knows it."""
-
-    def one(args: ResourceValidationArgs, report: ReportViolation) -> None:
-        if args.resource_type.startswith("kubernetes:"):
-            for verdict in _verdicts({args.urn: args.props}, rule):
-                if not verdict.waived:
-                    report(verdict.message, None)
-
-    def whole(args: StackValidationArgs, report: ReportViolation) -> None:
-        objects = _kubernetes(args)
-        for verdict in _verdicts(objects, rule):
-            if not verdict.waived:
-                report(verdict.message, _urn(verdict, objects))
-
-    about: dict[str, Any] = {
-        "name": rule.name,
-        "description": f"{rule.says} {rule.reason}",
-        "enforcement_level": EnforcementLevel(rule.level.value),
-        "remediation_steps": rule.fix,
-        "url": rule.link,
-    }
-    if rule.whole:
-        return StackValidationPolicy(validate=whole, **about)
-    return ResourceValidationPolicy(validate=one, **about)
-
-
-def _waivers(args: StackValidationArgs, report: ReportViolation) -> None:
-    """Show what is waived, and waivers that nothing needs."""
-    objects = _kubernetes(args)
-    verdicts = _verdicts(objects, *RULES)
-    for verdict in verdicts:
-        if verdict.waived:
-            report(f"{verdict.rule.name}: {verdict.message}", _urn(verdict, objects))
-    for waiver in unused(waivers(of_stack(next(iter(objects), ""))), verdicts):
-        report(f"{waiver.rule}: {waiver.object} needs no waiver any more", None)
-
-
-def _urn(verdict: Verdict, objects: Objects) -> str | None:
-    item = verdict.finding.object
-    return next((urn for urn, value in objects.items() if value is item), None)
-
-
-PolicyPack(
-    "sidecar-powers",
-    [
-        *map(_policy, RULES),
-        StackValidationPolicy(
-            "waivers",
-            "What the stack file waives.",
-            _waivers,
-            EnforcementLevel.ADVISORY,
-        ),
-    ],
-)
+serve()
