@@ -223,9 +223,11 @@ def env(stack: Stack = engine.LOCAL) -> None:
 
 @app.command()
 def docs() -> None:
-    """Render the pictures in docs/ from their sources."""
+    """Render the pictures in docs/ from their sources, and list the policies there."""
+    from tools import policies
     from tools.pictures import render
 
+    policies.PAGE.write_text(policies.page())
     render(_say)
 
 

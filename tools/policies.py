@@ -12,7 +12,7 @@ from policy.model import Level, Rule
 from policy.rules import RULES
 from policy.waivers import Waiver, waivers
 from stacks.settings import decoded, encoded, read_policies
-from tools import engine
+from tools import engine, paths
 from tools.render import render
 
 Object = dict[str, Any]
@@ -89,6 +89,23 @@ def as_json(found: Judgement) -> str:
         ],
     }
     return json.dumps(content, indent=2)
+
+
+PAGE = paths.ROOT / "docs" / "policies.md"
+MARK = "<!-- make docs writes what follows. -->\n"
+"""In that page, before what is written there of each rule."""
+
+
+def page() -> str:
+    """The page of the policies, as of the rules."""
+    written, _, _ = PAGE.read_text().partition(MARK)
+    return written + MARK + "".join(map(_section, RULES))
+
+
+def _section(rule: Rule) -> str:
+    scope = "all objects of the stack" if rule.whole else "each object by itself"
+    level = f"{rule.level.capitalize()}; judges {scope}. [Source]({rule.link})"
+    return f"\n### {rule.name}\n\n{rule.says} {rule.reason}\n\nFix: {rule.fix}\n\n{level}\n"
 
 
 def _indented(lines: Iterable[str]) -> list[str]:

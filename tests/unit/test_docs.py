@@ -8,7 +8,7 @@ import pytest
 from stacks.model import PATTERNS
 from tests.unit import patterns
 from tests.unit.recorder import Object, outputs, registered
-from tools import pictures
+from tools import pictures, policies
 from tools.paths import ROOT
 
 DOCS = ROOT / "docs"
@@ -106,3 +106,7 @@ def test_the_mark_of_a_picture_changes_with_source_and_style(
     style.write_text("b2")
     marks.add(pictures.mark(source))
     assert len(marks) == 3
+
+
+def test_the_page_of_the_policies_has_every_rule_as_it_is() -> None:
+    assert policies.PAGE.read_text() == policies.page(), "say `make docs`"

@@ -1,5 +1,6 @@
 """What the policies find, each rule held to manifests that break it and that keep it."""
 
+import json
 import subprocess
 from collections.abc import Iterator
 from datetime import date
@@ -9,6 +10,7 @@ from typing import Any, cast
 
 import pytest
 import yaml
+from typer.testing import CliRunner
 
 from policy.judge import judged, unused
 from policy.manifests import Manifests
@@ -17,7 +19,8 @@ from policy.rules import RULES
 from policy.waivers import Waiver, waivers
 from stacks.model import RULES as NAMES
 from stacks.settings import SettingsError, read_policies
-from tools import paths
+from tools import paths, policies
+from tools.__main__ import app
 
 Object = dict[str, Any]
 
@@ -167,3 +170,49 @@ def test_a_wrong_waiver_is_told_as_all_mistakes_are(value: object, message: str)
     with pytest.raises(SettingsError) as error:
         settings(cast(Any, value))
     assert message in str(error.value)
+
+
+@pytest.mark.parametrize("stack", ["article", "dev", "local", "prod", "staging"])
+def test_no_stack_violates_a_policy_but_for_waivers(stack: str) -> None:
+    found = policies.judge(stack)
+    assert found.violations == []
+    assert found.unused == []
+    assert bool(found.verdicts) == (stack == "article")
+
+
+def test_a_day_too_late_the_waived_stack_fails() -> None:
+    found = policies.judge("article", date(2027, 12, 1))
+    assert not found.passed
+    assert "its waiver expired on 2027-11-30" in policies.as_text(found)
+
+
+def test_a_person_is_told_what_why_and_how_to_mend_it() -> None:
+    rule = _BY_NAME["images-pinned"]
+    text = policies.as_text(policies.judge("article", date(2027, 12, 1)))
+    assert text.startswith(f"{rule.name} (mandatory): {rule.says}\n  Pod/")
+    for told in (rule.reason, rule.fix, rule.link):
+        assert told in text
+    assert text.endswith(f"article: {len(RULES)} rules, 14 objects, 11 violations, none waived")
+
+
+def test_a_machine_is_told_the_same() -> None:
+    content = json.loads(policies.as_json(policies.judge("article", date(2027, 11, 30))))
+    assert content["passed"]
+    assert len(content["rules"]) == len(RULES)
+    assert content["violations"] == content["unusedWaivers"] == []
+    assert {item["rule"] for item in content["waived"]} == {"images-pinned"}
+    assert content["waived"][0]["waiver"]["expires"] == "2027-11-30"
+
+
+@pytest.mark.parametrize(("today", "code"), [("2027-11-30", 0), ("2027-12-01", 1)])
+def test_the_exit_code_tells_of_violations(
+    monkeypatch: pytest.MonkeyPatch, today: str, code: int
+) -> None:
+    found = policies.judge("article", date.fromisoformat(today))
+
+    def judge(stack: str) -> policies.Judgement:
+        return found
+
+    monkeypatch.setattr(policies, "judge", judge)
+    done = CliRunner().invoke(app, ["policy", "--stack", "article"])
+    assert done.exit_code == code
