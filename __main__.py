@@ -1,5 +1,7 @@
 """Deploys the demos that the stack's file names."""
 
+from typing import Any
+
 import pulumi
 from pulumi.runtime.config import CONFIG
 
@@ -25,7 +27,7 @@ namespace = RestrictedNamespace(
 )
 pulumi.export("namespace", namespace.name)
 
-demos: dict[str, dict[str, pulumi.Output[str] | pulumi.Output[list[str]]]] = {}
+demos: dict[str, dict[str, pulumi.Output[Any]]] = {}
 for key, instance in stack.demos.items():
     demo = instance.component(
         instance.name, instance.args, pulumi.ResourceOptions(depends_on=[namespace])
@@ -35,6 +37,10 @@ for key, instance in stack.demos.items():
         "name": demo.name,
         "namespace": demo.namespace,
         "qosClass": demo.qos_class,
+        "requests": demo.requests,
+        "limits": demo.limits,
+        "usage": demo.usage,
         "commands": demo.commands,
     }
 pulumi.export("demos", demos)
+pulumi.export("totals", stack.totals)

@@ -24,3 +24,19 @@ def parse_quantity(text: str) -> Decimal:
     if match is None or (match[3] or "") not in _SUFFIXES:
         raise ValueError(f"{text!r} is no quantity: allowed are numbers such as 250m, 64Mi or 2")
     return Decimal(match[1] + (match[2] or "")) * _SUFFIXES[match[3] or ""]
+
+
+def quantity_text(name: str, amount: Decimal) -> str:
+    """A quantity as people write it: millicores of `cpu`, a number of `pods`, mebibytes of all
+    else, or bytes where that isn't whole."""
+    if name.endswith("cpu"):
+        return f"{_plain(amount * 1000)}m"
+    mebibytes = amount / 1024**2
+    if name == "pods" or mebibytes != mebibytes.to_integral_value():
+        return _plain(amount)
+    return f"{_plain(mebibytes)}Mi"
+
+
+def _plain(amount: Decimal) -> str:
+    """A number without zeros that say nothing."""
+    return f"{amount.normalize():f}"

@@ -15,7 +15,7 @@ import pulumi
 
 from .manifest import Object, register
 from .messages import any_of
-from .quantity import parse_quantity
+from .usage import RESOURCE_NAMES, pod_usage, qos_class, texts, times
 
 IMAGES = {
     "nginx": "nginx:1.28.0",
@@ -205,22 +205,6 @@ def pod_spec(template: PodTemplate, args: WorkloadArgs) -> Object:
     }
 
 
-def qos_class(spec: Object) -> str:
-    """The QoS class that the kubelet will give the pod.
-
-    https://kubernetes.io/docs/concepts/workloads/pods/pod-qos/
-    """
-    guaranteed, best_effort = True, True
-    for container in [*spec.get("initContainers", []), *spec["containers"]]:
-        resources = container.get("resources", {})
-        for resource in ("cpu", "memory"):
-            limit = resources.get("limits", {}).get(resource)
-            request = resources.get("requests", {}).get(resource, limit)
-            best_effort = best_effort and request is None
-            guaranteed = guaranteed and request is not None and _equal(request, limit)
-    return "BestEffort" if best_effort else "Guaranteed" if guaranteed else "Burstable"
-
-
 class Pattern(pulumi.ComponentResource):
     """What the components of all patterns have in common.
 
@@ -238,6 +222,17 @@ class Pattern(pulumi.ComponentResource):
 
     qos_class: pulumi.Output[str]
     """QoS class that its pods get: `Guaranteed`, `Burstable` or `BestEffort`."""
+
+    requests: pulumi.Output[dict[str, str]]
+    """What the scheduler keeps free for each pod: quantity by resource name.
+    https://kubernetes.io/docs/concepts/resource-management/effective-pod-requests-limits/"""
+
+    limits: pulumi.Output[dict[str, str]]
+    """What each pod may take at most: quantity by resource name."""
+
+    usage: pulumi.Output[dict[str, str]]
+    """What all its pods count together: quantity by key of a ResourceQuota
+    (`requests.cpu`, `limits.memory`, `pods`)."""
 
     commands: pulumi.Output[list[str]]
     """Commands for looking at it."""
@@ -337,11 +332,16 @@ class Pattern(pulumi.ComponentResource):
                 }
                 register(PodDisruptionBudget, name, manifest, options)
         words = {"workload": f"{workload}/{name}", "name": name, "namespace": namespace}
+        usage = pod_usage(spec)
+        each = texts(usage)
         outputs = {
             "kind": workload.capitalize(),
             "name": resource.metadata["name"],
             "namespace": resource.metadata["namespace"],
             "qos_class": qos_class(spec),
+            "requests": {name: each[f"requests.{name}"] for name in RESOURCE_NAMES},
+            "limits": {name: each[f"limits.{name}"] for name in RESOURCE_NAMES},
+            "usage": texts(times(replicas, usage)),
             "commands": [command.format_map(words) for command in commands],
         }
         for output, value in outputs.items():
@@ -355,10 +355,6 @@ def merged(base: Resources, over: Resources) -> Resources:
         "requests": {**base.get("requests", {}), **over.get("requests", {})},
         "limits": {**base.get("limits", {}), **over.get("limits", {})},
     }
-
-
-def _equal(left: str, right: str | None) -> bool:
-    return right is not None and parse_quantity(left) == parse_quantity(right)
 
 
 def _choice(path: str, found: str, allowed: Sequence[str]) -> str:

@@ -23,8 +23,8 @@ from pydantic.alias_generators import to_camel
 from components.messages import any_of
 from components.quantity import parse_quantity
 from components.restricted_namespace import ApiServer as ApiServerArgs
+from components.usage import KEYS, RESOURCE_NAMES
 from components.workload import Resources
-from stacks.quota import KEYS, RESOURCES
 
 
 def _quantity(value: object) -> str:
@@ -95,9 +95,9 @@ _IMAGE = (
 Name = Annotated[str, StringConstraints(pattern=f"^{LABEL}$", max_length=63)]
 Namespace = Annotated[Name, AfterValidator(_no_system_namespace)]
 Quantity = Annotated[str, BeforeValidator(_quantity)]
-QuotaKey = Annotated[str, _one_of(KEYS)]
+Amounts = Annotated[dict[Annotated[str, _one_of(KEYS)], Quantity], _EMPTY]
 Size = Annotated[Quantity, AfterValidator(_positive)]
-Quantities = dict[Annotated[str, _one_of(RESOURCES)], Quantity]
+Quantities = dict[Annotated[str, _one_of(RESOURCE_NAMES)], Quantity]
 Seconds = Annotated[int, Field(strict=True, ge=1, le=86400)]
 Port = Annotated[int, Field(strict=True, ge=1, le=65535)]
 Text = Annotated[str, Field(strict=True, min_length=1)]
@@ -252,7 +252,8 @@ class Settings(PolicySettings):
     namespace: Namespace
     allow_unpinned_images: Annotated[bool, Field(strict=True)] = False
     api_server: Annotated[ApiServer, _EMPTY] = ApiServer()
-    quota: Annotated[dict[QuotaKey, Quantity], _EMPTY] = {}
+    budget: Amounts = {}
+    quota: Amounts = {}
     protect_namespace: Annotated[bool, Field(strict=True)] = False
     defaults: Annotated[Defaults, _EMPTY] = Defaults()
     demos: Any = None

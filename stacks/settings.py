@@ -15,6 +15,7 @@ from typing import Any, cast
 from components.manifest import Object
 from components.messages import any_of
 from components.quantity import parse_quantity
+from components.usage import Usage, pod_usage, texts, times, total
 from components.workload import (
     IMAGES,
     RESOURCES,
@@ -28,7 +29,7 @@ from components.workload import (
 )
 from stacks.messages import validated
 from stacks.model import LABEL, PATTERNS, Demo, EnvInherit, PolicySettings, Settings, is_pinned
-from stacks.quota import misfits
+from stacks.quota import broken_pods, misfits
 
 PROJECT = "sidecar-powers"
 
@@ -65,6 +66,11 @@ class Instance:
         return pod_spec(self.template, cast(WorkloadArgs, self.args))
 
     @property
+    def usage(self) -> Usage:
+        """What all its pods count together."""
+        return times(self.args.get("replicas", 1), pod_usage(self.pod_spec))
+
+    @property
     def module(self) -> ModuleType:
         """The module of the pattern; no other is imported."""
         return import_module(f"components.{self.pattern.replace('-', '_')}")
@@ -86,6 +92,11 @@ class Stack:
     settings: Settings
     demos: Mapping[str, Instance]
     """By key in the file."""
+
+    @property
+    def totals(self) -> dict[str, str]:
+        """What all pods take together, by key of a quota."""
+        return texts(total(demo.usage for demo in self.demos.values()))
 
 
 def encoded(config: Mapping[str, Any]) -> dict[str, str]:
@@ -136,6 +147,7 @@ def read(config: Mapping[str, Any]) -> Stack:
             demos[key] = instance
     problems += _unknown_defaults(settings, demos.values())
     problems += _collisions(demos)
+    problems += broken_pods("budget", settings.budget)
     problems += misfits(settings.quota, [(item.pod_spec, item.args) for item in demos.values()])
     if problems:
         raise SettingsError("\n".join(problems))

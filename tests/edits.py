@@ -157,6 +157,7 @@ EDITS = [
         demo("signal"),
         {"ResourceQuota/quota": "delete"},
     ),
+    Edit("a budget", demo("signal"), stack(demos={"signal": {}}, budget={"pods": "1"})),
     Edit(
         "where the API server is",
         demo("signal"),

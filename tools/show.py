@@ -19,7 +19,9 @@ def show(stack: str, target: Target) -> bool:
     connection = cast(Any, config).new_client_from_config(target.kubeconfig, context=target.context)
     api = cast(Any, client).CoreV1Api(connection)
     width = max(map(len, [*demos, "demo"]))
-    typer.echo(f"\n{'demo':{width}}  kind        ready  restarts  QoS")
+    typer.echo(
+        f"\n{'demo':{width}}  kind        ready  restarts  QoS         CPU               memory"
+    )
     all_ready = True
     for key, demo in demos.items():
         selector = f"app.kubernetes.io/instance={demo['name']}"
@@ -38,7 +40,13 @@ def show(stack: str, target: Target) -> bool:
         restarts = sum(map(_restarts, pods))
         all_ready = all_ready and bool(pods) and ready == len(pods)
         count = f"{ready}/{len(pods)}"
-        typer.echo(f"{key:{width}}  {demo['kind']:10}  {count:5}  {restarts:8}  {demo['qosClass']}")
+        # What each pod requests, and its limit.
+        requests, limits = demo["requests"], demo["limits"]
+        cpu, memory = (f"{requests[name]} to {limits[name]}" for name in ("cpu", "memory"))
+        typer.echo(
+            f"{key:{width}}  {demo['kind']:10}  {count:5}  {restarts:8}"
+            f"  {demo['qosClass']:10}  {cpu:16}  {memory}"
+        )
         for command in demo["commands"]:
             typer.echo(f"    {command}")
     return all_ready

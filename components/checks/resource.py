@@ -4,7 +4,8 @@ from typing import cast
 
 from ..quantity import parse_quantity
 from ..resource import ResourceArgs, pod
-from ..workload import WorkloadArgs, pod_spec, qos_class
+from ..usage import qos_class
+from ..workload import WorkloadArgs, pod_spec
 from . import SLACK, Check, Live, UnmetError, newest
 
 ANSWERS = 40

@@ -1,45 +1,15 @@
 """What a stack's pods need of their namespace's quota."""
 
-from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from stacks.quota import misfits, pod_usage
+from stacks.quota import misfits
 from stacks.settings import PROJECT, SettingsError, read
 
 
-def container(cpu: str, **more: str) -> dict[str, Any]:
-    return {"resources": {"requests": {"cpu": cpu}, "limits": {}}, **more}
-
-
-@pytest.mark.parametrize(
-    ("init", "app", "expected"),
-    [
-        ([], ["1"], "1"),
-        ([("3", "")], ["1"], "3"),
-        ([("1", "")], ["1", "1"], "2"),
-        ([("1", "Always")], ["1"], "2"),
-        ([("1", "Always"), ("3", "")], ["1"], "4"),
-        ([("3", ""), ("1", "Always")], ["1"], "3"),
-    ],
-)
-def test_a_pod_needs_what_runs_at_the_same_time(
-    init: list[tuple[str, str]], app: list[str], expected: str
-) -> None:
-    spec = {
-        "initContainers": [container(cpu, restartPolicy=policy) for cpu, policy in init],
-        "containers": [container(cpu) for cpu in app],
-    }
-    assert pod_usage(spec)["requests.cpu"] == Decimal(expected)
-
-
-def test_a_request_that_is_not_given_is_as_high_as_the_limit() -> None:
-    bare: dict[str, Any] = {"name": "bare"}
-    limited = {"resources": {"limits": {"cpu": 2}, "requests": {"memory": "1Mi"}}}
-    usage = pod_usage({"containers": [bare, limited]})
-    assert usage["requests.cpu"] == usage["limits.cpu"] == 2
-    assert (usage["requests.memory"], usage["limits.memory"]) == (1024**2, 0)
+def container(cpu: str) -> dict[str, Any]:
+    return {"resources": {"requests": {"cpu": cpu}}}
 
 
 def test_all_replicas_and_the_largest_update_must_fit() -> None:

@@ -61,6 +61,20 @@ def test_every_argument_of_a_component_can_be_set_in_a_stack_file(pattern: str) 
     assert parsed({pattern: {}}).demos[pattern].component is component
 
 
+def test_a_stack_takes_what_all_pods_of_its_demos_take() -> None:
+    options = {"demo": "signal", "workload": "deployment", "replicas": 2}
+    stack = parsed({"signal": {}, "twice": options}, defaults={"workload": "pod"})
+    assert stack.totals == {
+        "requests.cpu": "60m",
+        "requests.memory": "96Mi",
+        "requests.ephemeral-storage": "96Mi",
+        "limits.cpu": "600m",
+        "limits.memory": "384Mi",
+        "limits.ephemeral-storage": "768Mi",
+        "pods": "3",
+    }
+
+
 def test_the_engines_texts_are_read_as_what_they_mean() -> None:
     config = {
         "a:namespace": "x",

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from components.workload import qos_class
 from tests.unit.hardening import assert_hardened
 from tests.unit.patterns import PATTERNS
 from tests.unit.recorder import Object, containers, outputs, pod_of, registered
@@ -99,6 +98,31 @@ def test_outputs_name_the_object_and_how_to_look_at_it(pattern: str) -> None:
     assert f"pod/{pattern}-demo" in commands[0]
 
 
+def test_outputs_tell_what_each_pod_and_all_replicas_take() -> None:
+    # The init container, which is over when the app starts, takes more than all others.
+    args = {"replicas": 3, "resources": {"init-config": {"limits": {"cpu": "2"}}}}
+    values: Object = {}
+
+    def program() -> None:
+        component = PATTERNS["init-sidecar"]("init-sidecar-demo", args)
+        values.update(all=outputs(component, ["requests", "limits", "usage"]))
+
+    registered(program)
+    assert values["all"] == {
+        "requests": {"cpu": "20m", "memory": "32Mi", "ephemeral-storage": "32Mi"},
+        "limits": {"cpu": "2000m", "memory": "128Mi", "ephemeral-storage": "256Mi"},
+        "usage": {
+            "requests.cpu": "60m",
+            "requests.memory": "96Mi",
+            "requests.ephemeral-storage": "96Mi",
+            "limits.cpu": "6000m",
+            "limits.memory": "384Mi",
+            "limits.ephemeral-storage": "768Mi",
+            "pods": "3",
+        },
+    }
+
+
 @every_pattern
 def test_a_pods_spec_is_replaced_cleanly_and_its_edited_label_left_alone(pattern: str) -> None:
     args = {"workload": "pod"}
@@ -164,22 +188,6 @@ def test_arguments_that_do_not_fit_are_refused_before_anything_is_registered(
             PATTERNS["signal"]("signal-demo", args)
 
     assert registered(program) == []
-
-
-QOS: list[tuple[list[Object], str]] = [
-    ([{}], "BestEffort"),
-    ([{"requests": {"cpu": "1"}}], "Burstable"),
-    ([{"limits": {"cpu": "1", "memory": "1Gi"}}], "Guaranteed"),
-    ([{"limits": {"cpu": "1", "memory": "1Gi"}, "requests": {"cpu": "1000m"}}], "Guaranteed"),
-    ([{"limits": {"cpu": "1", "memory": "1Gi"}, "requests": {"cpu": "1m"}}], "Burstable"),
-    ([{"limits": {"cpu": "1", "memory": "1Gi"}}, {}], "Burstable"),
-    ([{"limits": {"ephemeral-storage": "1Gi"}}], "BestEffort"),
-]
-
-
-@pytest.mark.parametrize(("resources", "expected"), QOS)
-def test_qos_class_is_the_one_of_the_kubelet(resources: list[Object], expected: str) -> None:
-    assert qos_class({"containers": [{"resources": item} for item in resources]}) == expected
 
 
 @pytest.mark.parametrize(("args", "seconds"), [({}, 300), ({"timeout_seconds": 20}, 20)])

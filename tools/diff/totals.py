@@ -1,13 +1,9 @@
 """What all pods of a stack take together, and their QoS classes."""
 
 from collections.abc import Iterable
-from decimal import Decimal
 
-from components.workload import qos_class
-from stacks.quota import KEYS, pod_usage, quantity_text
-from tools.diff.model import Item, Object
-
-_WITH_TEMPLATE = ("Deployment", "ReplicaSet", "StatefulSet")
+from components.usage import Usage, pods, qos_class, texts, total, workload_usage
+from tools.diff.model import Item
 
 
 def totals(items: Iterable[Item]) -> dict[str, str]:
@@ -15,29 +11,11 @@ def totals(items: Iterable[Item]) -> dict[str, str]:
 
     Pods that are none count nothing; comparing them says what is wrong with them.
     """
-    sums = dict.fromkeys(KEYS, Decimal(0))
+    usages: list[Usage] = []
     classes: dict[str, str] = {}
     for item in items:
-        try:
-            spec, replicas = _pods(item)
-            usage = pod_usage(spec) if replicas else {}
-            quality = qos_class(spec) if replicas else ""
-        except (AttributeError, LookupError, TypeError, ValueError):
-            continue
-        for key in usage:
-            sums[key] += usage[key] * replicas
-        if quality:
-            classes[f"QoS of {item.name}"] = quality
-    return {key: quantity_text(key, amount) for key, amount in sums.items()} | dict(
-        sorted(classes.items())
-    )
-
-
-def _pods(item: Item) -> tuple[Object, int]:
-    """The spec of an object's pods and their number."""
-    spec: Object = item.object.get("spec") or {}
-    if item.kind == "Pod":
-        return spec, 1
-    if item.kind in _WITH_TEMPLATE:
-        return spec["template"]["spec"], spec.get("replicas", 1)
-    return {}, 0
+        usage = workload_usage(item.object)
+        if usage:
+            usages.append(usage)
+            classes[f"QoS of {item.name}"] = qos_class(pods(item.object)[0])
+    return texts(total(usages)) | dict(sorted(classes.items()))
