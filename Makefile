@@ -15,8 +15,8 @@ GOAL = $(if $(filter local,$(STACK)),local,engine)
 TARGET = --stack '$(STACK)' --context '$(CONTEXT)'
 ASSENT = $(if $(filter 1,$(YES)),--yes)
 
-.PHONY: up down preview recover verify render diff policy env test lint unit docs e2e e2e-long \
-	cluster-down cluster-status
+.PHONY: up down preview recover verify render diff policy report env test lint unit docs e2e \
+	e2e-long cluster-down cluster-status
 
 up:
 	@$(INSTALL) $(GOAL)
@@ -49,6 +49,10 @@ diff:
 policy:
 	@$(INSTALL) python
 	@$(TOOLS) policy --stack '$(STACK)' --format '$(or $(FORMAT),text)'
+
+report:
+	@$(INSTALL) python
+	@$(TOOLS) report --stack '$(STACK)' --out '$(OUT)' --format '$(FORMAT)'
 
 env:
 	@$(INSTALL) $(GOAL)

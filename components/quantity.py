@@ -27,14 +27,16 @@ def parse_quantity(text: str) -> Decimal:
 
 
 def quantity_text(name: str, amount: Decimal) -> str:
-    """A quantity as people write it: millicores of `cpu`, a number of `pods`, mebibytes of all
-    else, or bytes where that isn't whole."""
+    """A quantity as people write it: millicores of `cpu`, a number of `pods`, of all else Gi or Mi
+    where they are whole."""
     if name.endswith("cpu"):
         return f"{_plain(amount * 1000)}m"
-    mebibytes = amount / 1024**2
-    if name == "pods" or mebibytes != mebibytes.to_integral_value():
-        return _plain(amount)
-    return f"{_plain(mebibytes)}Mi"
+    if name != "pods":
+        for suffix in ("Gi", "Mi"):
+            units = amount / _SUFFIXES[suffix]
+            if units == units.to_integral_value() and (units or suffix == "Mi"):
+                return f"{_plain(units)}{suffix}"
+    return _plain(amount)
 
 
 def _plain(amount: Decimal) -> str:

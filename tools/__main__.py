@@ -215,6 +215,33 @@ def policy(
 
 
 @app.command()
+def report(
+    stack: Stack = engine.LOCAL,
+    form: Annotated[
+        str, typer.Option("--format", help="table, html or json; else as OUT ends, else table.")
+    ] = "",
+    out: Annotated[str, typer.Option(help="A file for it.")] = "",
+) -> None:
+    """Show what a stack's pods take, in HTML with a picture of each, without a cluster."""
+    from tools import report as reporting
+    from tools.report import as_html, as_json, as_table
+
+    formats = {"table": as_table.show, "html": as_html.show, "json": as_json.show}
+    suffix = Path(out).suffix.removeprefix(".")
+    form = form or (suffix if suffix in formats else "table")
+    if form not in formats:
+        raise CommandError(f"FORMAT: found {form!r}, allowed is {any_of(formats, form)}")
+    text = formats[form](reporting.report(stack))
+    if not out:
+        typer.echo(text)
+        return
+    try:
+        Path(out).write_text(f"{text}\n", encoding="utf-8")
+    except OSError as error:
+        raise CommandError(f"OUT: {error}") from None
+
+
+@app.command()
 def env(stack: Stack = engine.LOCAL) -> None:
     """Print the settings for plain `pulumi` and `kubectl`: eval "$(make -s env)"."""
     for name, value in engine.environment(stack).items():

@@ -178,7 +178,8 @@ def test_a_total_has_all_keys() -> None:
     [
         ("cpu", "1.5", "1500m"),
         ("requests.cpu", "0.0005", "0.5m"),
-        ("memory", "2Gi", "2048Mi"),
+        ("memory", "2048Mi", "2Gi"),
+        ("memory", "1.5Gi", "1536Mi"),
         ("limits.memory", "1M", "1000000"),
         ("ephemeral-storage", "0", "0Mi"),
         ("pods", "10", "10"),

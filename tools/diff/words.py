@@ -6,6 +6,7 @@ from typing import Any
 
 from tools.diff.fields import is_list, is_map, without_secrets, written
 from tools.diff.model import Diff, Field, Item, StackDiff, Status, Verdict
+from tools.text import printable
 
 _COUNTED = {
     Verdict.CREATE: "to create",
@@ -14,11 +15,6 @@ _COUNTED = {
     Verdict.DELETE: "to delete",
     Verdict.NONE: "unchanged",
 }
-
-
-def printable(text: str) -> str:
-    """A manifest may hold anything; neither a terminal nor a page should get control characters."""
-    return "".join(letter if letter.isprintable() or letter in "\n\t" else "�" for letter in text)
 
 
 def counts(stack: StackDiff) -> str:

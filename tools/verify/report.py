@@ -9,6 +9,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from tools.text import printable
 from tools.verify import Result
 
 FORMATS = ("table", "json", "junit")
@@ -50,7 +51,7 @@ def _table(results: Sequence[Result]) -> RenderableType:
             Text(result.check),
             Text("passed", "green") if result.passed else Text("FAILED", "bold red"),
             Text(f"{result.seconds:.1f} s"),
-            Text(_printable(result.seen)),
+            Text(printable(result.seen)),
         )
     failed = [result for result in results if not result.passed]
     count = f"{len(results) - len(failed)} of {len(results)} checks passed"
@@ -65,7 +66,7 @@ def _story(result: Result) -> str:
     """Of a check that has failed."""
     causes = [f"  cause     {cause}" for cause in result.causes]
     text = [f"  expected  {result.expected}", f"  seen      {result.seen}", *causes]
-    return _printable("\n".join(item.replace("\n", "\n            ") for item in text))
+    return printable("\n".join(item.replace("\n", "\n            ") for item in text))
 
 
 def _junit(results: Sequence[Result], stack: str) -> str:
@@ -83,14 +84,9 @@ def _junit(results: Sequence[Result], stack: str) -> str:
             time=f"{result.seconds:.3f}",
         )
         if result.passed:
-            ElementTree.SubElement(case, "system-out").text = _printable(result.seen)
+            ElementTree.SubElement(case, "system-out").text = printable(result.seen)
         else:
-            failure = ElementTree.SubElement(case, "failure", message=_printable(result.seen))
+            failure = ElementTree.SubElement(case, "failure", message=printable(result.seen))
             failure.text = _story(result)
     ElementTree.indent(suite)
     return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True)
-
-
-def _printable(text: str) -> str:
-    """A container may print anything; neither XML nor a terminal should get control characters."""
-    return "".join(letter if letter.isprintable() or letter in "\n\t" else "�" for letter in text)
