@@ -42,7 +42,7 @@ def _kubernetes(args: StackValidationArgs) -> Objects:
 def _verdicts(objects: Objects, *rules: Rule) -> list[Verdict]:
     """What these rules find in objects of one stack."""
     settings = of_stack(next(iter(objects), ""))
-    manifests = Manifests([*objects.values()])
+    manifests = Manifests([*objects.values()], settings.budget)
     return judged(manifests, waivers(settings), _TODAY, rules)
 
 

@@ -1,6 +1,6 @@
 """All rules, in the order in which they are reported."""
 
-from policy import containers, endings, namespaces, pod_security, rbac, tokens, volumes
+from policy import budget, containers, endings, namespaces, pod_security, rbac, tokens, volumes
 from policy.model import Level, Rule
 
 _DOCS = "https://kubernetes.io/docs"
@@ -143,5 +143,15 @@ RULES = [
         "Add a readinessProbe.",
         f"{_DOCS}/concepts/configuration/liveness-readiness-startup-probes/",
         containers.probes,
+    ),
+    Rule(
+        "budget",
+        Level.MANDATORY,
+        "All pods together take no more than the stack's budget.",
+        "Small changes add up, and the bill and the node notice them late.",
+        "Lower replicas, requests or limits, or raise `budget` in the stack file.",
+        f"{_DOCS}/concepts/policy/resource-quotas/",
+        budget.kept,
+        whole=True,
     ),
 ]

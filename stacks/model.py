@@ -215,6 +215,7 @@ RULES = (
     "pid-1-not-signalled",
     "grace-period",
     "probes",
+    "budget",
 )
 """The policies that a stack file can waive; policy/ has what they say."""
 
@@ -243,6 +244,7 @@ def is_pinned(image: str) -> bool:
 class PolicySettings(_Model):
     """What a stack file says to the policies."""
 
+    budget: Amounts = {}
     waivers: Annotated[Waivers, _EMPTY] = {}
 
 
@@ -252,7 +254,6 @@ class Settings(PolicySettings):
     namespace: Namespace
     allow_unpinned_images: Annotated[bool, Field(strict=True)] = False
     api_server: Annotated[ApiServer, _EMPTY] = ApiServer()
-    budget: Amounts = {}
     quota: Amounts = {}
     protect_namespace: Annotated[bool, Field(strict=True)] = False
     defaults: Annotated[Defaults, _EMPTY] = Defaults()

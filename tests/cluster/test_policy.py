@@ -23,6 +23,7 @@ UNPINNED: Object = {
     "demos": {"signal": {"images": {"main-app": "busybox"}}},
 }
 UNSCOPED: Object = {"demos": {"env-inherit": {"admissionPolicy": False}, "signal": {}}}
+COSTLY: Object = {"demos": {"signal": {"replicas": 2}}, "budget": {"pods": "1"}}
 BOTH: Object = {
     **UNPINNED,
     "demos": {**UNPINNED["demos"], "env-inherit": {"admissionPolicy": False}},
@@ -42,9 +43,10 @@ def run(project: Project, command: str, **settings: Any) -> Done:
 def verdicts(project: Project) -> Iterator[Verdict]:
     """What the rules say of what the stack renders."""
     config = project.config
-    found = waivers(read_policies(decoded(encoded(config))))
+    settings = read_policies(decoded(encoded(config)))
     objects = [item.object for item in render(engine.LOCAL, config=config)]
-    yield from judged(Manifests(objects), found, datetime.now(UTC).date(), RULES)
+    manifests = Manifests(objects, settings.budget)
+    yield from judged(manifests, waivers(settings), datetime.now(UTC).date(), RULES)
 
 
 @pytest.mark.parametrize("workload", ["deployment", "pod"])
@@ -54,7 +56,7 @@ def test_the_local_stack_passes_all_policies(project: Project, workload: str) ->
     assert "✅ sidecar-powers@" in done.output
 
 
-@pytest.mark.parametrize("settings", [UNPINNED, UNSCOPED, BOTH])
+@pytest.mark.parametrize("settings", [UNPINNED, UNSCOPED, COSTLY, BOTH])
 def test_the_engine_finds_what_is_found_in_rendered_manifests(
     project: Project, settings: Object
 ) -> None:

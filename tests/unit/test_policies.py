@@ -66,7 +66,7 @@ def test_a_rule_finds_nothing_where_it_is_kept(rule: str) -> None:
     kept: list[list[Object]] = cases(rule)["pass"]
     assert kept
     for objects in kept:
-        assert messages(rule, objects) == []
+        assert messages(rule, objects, cases(rule).get("budget")) == []
 
 
 @pytest.mark.parametrize("rule", NAMES)
@@ -74,7 +74,7 @@ def test_a_rule_says_where_it_is_broken(rule: str) -> None:
     broken: list[Object] = cases(rule)["fail"]
     assert broken
     for case in broken:
-        found = messages(rule, case["objects"])
+        found = messages(rule, case["objects"], case.get("budget"))
         assert any(case["says"] in message for message in found), found
 
 
