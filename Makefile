@@ -13,6 +13,7 @@ TOOLS = .venv/bin/python -m tools
 # The local stack needs the local cluster, all others only the engine.
 GOAL = $(if $(filter local,$(STACK)),local,engine)
 TARGET = --stack '$(STACK)' --context '$(CONTEXT)'
+PACKAGE = --quiet --no-index --no-deps --no-build-isolation --upgrade --target .local/package .
 ASSENT = $(if $(filter 1,$(YES)),--yes)
 
 .PHONY: up down preview recover verify render diff policy report env test lint unit docs e2e \
@@ -68,8 +69,10 @@ cluster-status:
 
 test: lint unit
 
+# The examples import the package as others have it.
 lint:
 	@$(INSTALL) test
+	.venv/bin/pip install $(PACKAGE)
 	.venv/bin/ruff format --check
 	.venv/bin/ruff check
 	.venv/bin/basedpyright --level error

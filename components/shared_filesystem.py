@@ -29,7 +29,7 @@ class SharedFilesystemArgs(WorkloadArgs):
     """Seconds between two publications. Default 10."""
 
     port: NotRequired[int]
-    """TCP port that nginx listens at. Default 8080."""
+    """TCP port that nginx listens at, named `http`. Default 8080."""
 
     size_limit: NotRequired[str]
     """Size of the shared volume, a quantity. Default `16Mi`."""

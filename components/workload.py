@@ -215,7 +215,7 @@ class Pattern(pulumi.ComponentResource):
     """`Deployment` or `Pod`."""
 
     name: pulumi.Output[str]
-    """Name of that object."""
+    """Name of that object, which its pods have as the label `app.kubernetes.io/instance`."""
 
     namespace: pulumi.Output[str]
     """Namespace of that object."""

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.cluster.faults import within
-from tests.cluster.project import Done, Project
+from tests.cluster.program import Done
+from tests.cluster.project import Project
 
 
 class Background:

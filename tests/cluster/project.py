@@ -1,10 +1,7 @@
 """A copy of the project with stacks of its own, driven by plain `pulumi` commands."""
 
 import json
-import os
-import secrets
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,20 +11,11 @@ from typing import Any, cast
 import yaml
 from kubernetes import client, config, stream
 
+from tests.cluster.program import Object, Program
 from tools import engine, paths
 from tools.target import Target
 from tools.verify import Result, verify
 from tools.verify.report import show
-
-Object = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Done:
-    """A command that has ended."""
-
-    code: int
-    output: str
 
 
 @dataclass(frozen=True)
@@ -44,28 +32,19 @@ class Change:
     """What of it no update can make."""
 
 
-class Project:
+class Project(Program):
     """The program, copied so that neither the work tree nor a person's stack is touched."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.stack = f"e2e-{secrets.token_hex(4)}"
+        super().__init__(folder)
         self.namespace = self.stack
         self.config: Object = {}
         for name in ("Pulumi.yaml", "__main__.py", "components", "stacks"):
             source = paths.ROOT / name
             copy = shutil.copytree if source.is_dir() else shutil.copy
             copy(source, folder / name)
-        (folder / ".venv").symlink_to(paths.ROOT / ".venv")
-        (folder / "state").mkdir()
-        self.env = {
-            **os.environ,
-            **engine.environment(engine.LOCAL),
-            "PULUMI_BACKEND_URL": f"file://{folder / 'state'}",
-            "PULUMI_CONFIG_PASSPHRASE": "",
-        }
         self.configure()
-        assert self.pulumi("stack", "init", "--no-select").code == 0
+        self.initialise()
 
     @property
     def file(self) -> Path:
@@ -86,30 +65,6 @@ class Project:
         # The salt belongs to the stack, which has one from its first configuration on.
         content = yaml.safe_load(engine.stack_file(engine.LOCAL).read_text())
         self.file.write_text(yaml.safe_dump({**content, "config": self.config}))
-
-    def pulumi(self, *words: str) -> Done:
-        done = subprocess.run(
-            ["pulumi", *words, "--stack", self.stack, "--non-interactive"],
-            cwd=self.folder,
-            env=self.env,
-            text=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            check=False,
-        )
-        return Done(done.returncode, done.stdout)
-
-    def up(self, *words: str) -> str:
-        return _passed(self.pulumi("up", "--yes", "--skip-preview", *words))
-
-    def refresh(self) -> str:
-        return _passed(self.pulumi("refresh", "--yes", "--skip-preview"))
-
-    def destroy(self) -> str:
-        return _passed(self.pulumi("destroy", "--yes", "--skip-preview"))
-
-    def outputs(self) -> Object:
-        return self._json("stack", "output")
 
     def verify(self, *demos: str) -> None:
         """Assert that all checks of these demos pass, or of all of them."""
@@ -156,30 +111,9 @@ class Project:
         found = [state for state in states if state["type"].startswith("kubernetes:")]
         return [state["inputs"] for state in found]
 
-    def _json(self, *words: str) -> Object:
-        return json.loads(self._read(*words, "--json"))
-
-    def _read(self, *words: str) -> str:
-        """What a command prints for programs; messages for people go elsewhere."""
-        done = subprocess.run(
-            ["pulumi", *words, "--stack", self.stack, "--non-interactive"],
-            cwd=self.folder,
-            env=self.env,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
-
 
 def _change(operation: str, fields: Iterable[str] | None, forcing: Iterable[str] | None) -> Change:
     return Change(operation, frozenset(fields or ()), frozenset(forcing or ()))
-
-
-def _passed(done: Done) -> str:
-    assert done.code == 0, done.output
-    return done.output
 
 
 class Cluster:

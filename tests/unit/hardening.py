@@ -3,8 +3,11 @@
 from tests.unit.recorder import Object, containers
 
 
-def assert_hardened(pod: Object) -> None:
-    """Pod Security `restricted` and more: see components/workload.py."""
+def assert_hardened(pod: Object, labeler: str = "version-updater") -> None:
+    """Pod Security `restricted` and more: see components/workload.py.
+
+    `labeler` is the one container that may have a token.
+    """
     spec = pod["spec"]
     assert spec["automountServiceAccountToken"] is False
     assert spec["securityContext"]["runAsNonRoot"] is True
@@ -24,7 +27,7 @@ def assert_hardened(pod: Object) -> None:
     for volume in spec.get("volumes", []):
         assert volume.keys() & {"projected", "downwardAPI"} or volume["emptyDir"]["sizeLimit"]
         if "serviceAccountToken" in str(volume):
-            assert users(pod, volume["name"]) == ["version-updater"]
+            assert users(pod, volume["name"]) == [labeler]
 
 
 def users(pod: Object, volume: str) -> list[str]:

@@ -59,10 +59,10 @@ def _name(item: Object) -> str:
     return f"{item['kind']}/{item['metadata']['name']}"
 
 
-def registered(program: Callable[[], object]) -> Registered:
+def registered(program: Callable[[], object], project: str = "sidecar-powers") -> Registered:
     """Run a program to its end, all registrations landed, and return what it registered."""
     recorder = _Recorder()
-    set_mocks(_Mocks(), project="sidecar-powers", stack="unit", preview=False, monitor=recorder)
+    set_mocks(_Mocks(), project=project, stack="unit", preview=False, monitor=recorder)
     cast(Any, runtime).test(lambda: _run(program))()
     return recorder.objects
 

@@ -5,6 +5,7 @@ from typing import Any, cast
 
 from pulumi.provider.experimental.component import ComponentProvider
 
+from components import plugin
 from components.pod_labeler import PodLabeler
 from components.restricted_namespace import RestrictedNamespace
 from components.workload import WorkloadArgs
@@ -14,8 +15,8 @@ COMPONENTS = [*PATTERNS.values(), PodLabeler, RestrictedNamespace]
 
 
 def schema() -> dict[str, Any]:
-    """The resources of the package that has all components."""
-    provider = ComponentProvider(cast(Any, COMPONENTS), "sidecar-powers")
+    """The resources of the package that the plugin serves."""
+    provider = ComponentProvider(plugin.COMPONENTS, "sidecar-powers")
     return json.loads(cast(Any, provider).schema)["resources"]
 
 

@@ -1,0 +1,33 @@
+"""Serves the components to programs in other languages, as the plugin of a Pulumi package.
+
+https://www.pulumi.com/docs/iac/guides/building-extending/components/
+"""
+
+from importlib.metadata import version
+
+import pulumi
+from pulumi.provider.experimental import component_provider_host
+
+from .env_inherit import EnvInherit
+from .init_sidecar import InitSidecar
+from .pod_labeler import PodLabeler
+from .resource import Resource
+from .restricted_namespace import RestrictedNamespace
+from .shared_filesystem import SharedFilesystem
+from .signal import Signal
+
+COMPONENTS: list[type[pulumi.ComponentResource]] = [
+    SharedFilesystem,
+    InitSidecar,
+    Signal,
+    EnvInherit,
+    Resource,
+    PodLabeler,
+    RestrictedNamespace,
+]
+"""All that the package has."""
+
+
+def main() -> None:
+    """Serve the engine, as `pulumi-resource-sidecar-powers`."""
+    component_provider_host(COMPONENTS, "sidecar-powers", version=version("sidecar-powers"))

@@ -1,0 +1,104 @@
+"""The programs in examples/ on the local cluster: the real engine, and the installed package."""
+
+import os
+import shutil
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pytest
+import yaml
+from kubernetes.client import ApiException
+
+from tests.cluster.faults import within
+from tests.cluster.program import Program
+from tests.cluster.project import Cluster, is_ready, restarts
+from tests.cluster.provider_stack import throw_away
+from tools import engine, paths
+
+IMAGES = engine.stack_config(engine.LOCAL)["sidecar-powers:defaults"]["images"]
+
+
+@contextmanager
+def deployed(example: str, folder: Path, installed: Path, **config: Any) -> Generator[Program]:
+    """A copy of an example, deployed into a namespace named as its stack, in the end removed."""
+    shutil.copytree(paths.ROOT / "examples" / example, folder, dirs_exist_ok=True)
+    program = Program(folder)
+    program.env["PYTHONPATH"] = str(installed)
+    project = yaml.safe_load((folder / "Pulumi.yaml").read_text())["name"]
+    settings = {
+        "kubernetes:context": paths.CONTEXT,
+        "kubernetes:kubeconfig": str(paths.KUBECONFIG),
+        **{f"{project}:{key}": value for key, value in config.items()},
+        f"{project}:namespace": program.stack,
+    }
+    (folder / f"Pulumi.{program.stack}.yaml").write_text(yaml.safe_dump({"config": settings}))
+    program.initialise()
+    try:
+        program.up()
+        yield program
+    finally:
+        program.destroy()
+
+
+def test_the_teams_service_leads_to_the_patterns_page(
+    local_cluster: Cluster, installed: Path, tmp_path: Path
+) -> None:
+    with deployed("shared-filesystem", tmp_path, installed, images=IMAGES) as program:
+        (pod,) = local_cluster.pods(program.stack)
+        assert is_ready(pod)
+        assert pod.metadata.labels["app.kubernetes.io/instance"] == "page"
+
+        def page() -> str:
+            try:
+                return local_cluster.core.connect_get_namespaced_service_proxy(
+                    "page:http", program.stack
+                )
+            except ApiException:
+                return ""
+
+        assert "UTC" in within(30, page)
+        program.refresh()
+        program.up("--expect-no-changes")
+
+
+def test_the_teams_worker_changes_the_label_of_its_own_pod(
+    local_cluster: Cluster, installed: Path, tmp_path: Path
+) -> None:
+    with deployed("pod-labeler", tmp_path, installed, image=IMAGES["curl"]) as program:
+
+        def phase() -> str:
+            (pod,) = local_cluster.pods(program.stack)
+            assert is_ready(pod)
+            assert restarts(pod) == 0
+            return pod.metadata.labels["phase"]
+
+        within(30, lambda: phase() == "working")
+        within(30, lambda: phase() == "resting")
+        program.refresh()
+        program.up("--expect-no-changes")
+
+
+@pytest.mark.usefixtures("local_cluster")
+def test_the_package_serves_a_component_to_programs_in_other_languages(
+    installed: Path, tmp_path: Path
+) -> None:
+    """As the SDK does that `pulumi package add` makes."""
+    path = os.pathsep.join([str(installed / "bin"), engine.environment(engine.LOCAL)["PATH"]])
+    labels = {"pod-security.kubernetes.io/enforce": "restricted"}
+    with throw_away(tmp_path, labels, PATH=path, PYTHONPATH=str(installed)) as stack:
+
+        def program() -> None:
+            arguments = {"namespace": stack.name, "images": IMAGES, "intervalSeconds": 2}
+            wanted = dict.fromkeys(["name", "qosClass"])
+            served: Any = pulumi.ComponentResource(
+                "sidecar-powers:index:Signal", "served", {**arguments, **wanted}, remote=True
+            )
+            pulumi.export("found", [served.name, served.qosClass])
+
+        assert stack.up(program) == {"create": 2}
+        assert stack.outputs() == {"found": ["served", "Burstable"]}
+        assert stack.up(program) == {"same": 2}
+        stack.destroy()
