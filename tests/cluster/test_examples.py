@@ -1,7 +1,9 @@
 """The programs in examples/ on the local cluster: the real engine, and the installed package."""
 
+import json
 import os
 import shutil
+import subprocess
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +14,7 @@ import pytest
 import yaml
 from kubernetes.client import ApiException
 
+from components.plugin import COMPONENTS
 from tests.cluster.faults import within
 from tests.cluster.program import Program
 from tests.cluster.project import Cluster, is_ready, restarts
@@ -79,6 +82,14 @@ def test_the_teams_worker_changes_the_label_of_its_own_pod(
         within(30, lambda: phase() == "resting")
         program.refresh()
         program.up("--expect-no-changes")
+
+
+def test_the_engine_takes_the_schema_of_all_components(installed: Path) -> None:
+    environment = {**os.environ, **engine.environment(engine.LOCAL), "PYTHONPATH": str(installed)}
+    plugin = installed / "bin" / "pulumi-resource-sidecar-powers"
+    command = ["pulumi", "package", "get-schema", plugin]
+    schema = subprocess.run(command, env=environment, check=True, capture_output=True).stdout
+    assert len(json.loads(schema)["resources"]) == len(COMPONENTS)
 
 
 @pytest.mark.usefixtures("local_cluster")
