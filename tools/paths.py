@@ -13,10 +13,6 @@ CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "side
 GO = ROOT / "tools" / "go"
 """The Go modules that pin what is built from source."""
 
-_PINNED = b"".join(file.read_bytes() for file in sorted(GO.glob("*/go.mod")))
-BIN = CACHE / "bin" / hashlib.sha256(_PINNED).hexdigest()[:12]
-"""The Kubernetes and Pulumi binaries, in other folders for other versions."""
-
 LOCAL = ROOT / ".local"
 """What this work tree's cluster and stacks leave on disk; not under version control."""
 
@@ -25,3 +21,9 @@ KUBECONFIG = LOCAL / "kubeconfig"
 
 CONTEXT = "sidecar-powers-local"
 """The context in that kubeconfig."""
+
+
+def built(module: str) -> Path:
+    """Where the tools of a module in GO are, each version of it in a folder of its own."""
+    pinned = b"".join((GO / module / file).read_bytes() for file in ("go.mod", "go.sum"))
+    return CACHE / "bin" / f"{module}-{hashlib.sha256(pinned).hexdigest()[:12]}"

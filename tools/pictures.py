@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
-from tools.paths import BIN, GO, ROOT
+from tools.paths import GO, ROOT, built
 from tools.programs import run
 
 DOCS = ROOT / "docs"
@@ -41,6 +41,6 @@ def render(say: Callable[[str], None]) -> None:
     """Render every picture anew."""
     for source in sources():
         picture = source.with_suffix(".svg")
-        drawn = run(str(BIN / "d2"), *_RENDERING, str(source), "-")
+        drawn = run(str(built("d2") / "d2"), *_RENDERING, str(source), "-")
         picture.write_text(f"{drawn.rstrip()}\n{mark(source)}")
         say(f"{picture.relative_to(ROOT)}: {picture.stat().st_size / 1000:.0f} kB")

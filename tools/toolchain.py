@@ -30,7 +30,7 @@ if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from tools.errors import CommandError
-from tools.paths import BIN, GO, ROOT
+from tools.paths import GO, ROOT, built
 from tools.programs import BINARIES, NODE, TESTS, VERIFY, missing
 
 VENV = ROOT / ".venv"
@@ -204,8 +204,9 @@ def images() -> None:
 
 
 def _go_install(module: str, name: str, packages: list[str], variables: list[str]) -> None:
-    """Build tools of one of the modules in tools/go into BIN."""
-    wanted = [package for package in packages if not (BIN / Path(package).name).exists()]
+    """Build tools of one of the modules in tools/go."""
+    folder = built(module)
+    wanted = [package for package in packages if not (folder / Path(package).name).exists()]
     if not wanted:
         return
     go = shutil.which("go")
@@ -215,7 +216,7 @@ def _go_install(module: str, name: str, packages: list[str], variables: list[str
 
     def build() -> None:
         # Built beside and moved, so that an interrupted build leaves nothing that looks finished.
-        unfinished = BIN.with_name(f"{BIN.name}-{module}-{os.getpid()}")
+        unfinished = folder.with_name(f"{folder.name}-{os.getpid()}")
         run(
             go,
             "-C",
@@ -228,9 +229,9 @@ def _go_install(module: str, name: str, packages: list[str], variables: list[str
             CGO_ENABLED="0",
             GOFLAGS="-mod=readonly -buildvcs=false",
         )
-        BIN.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
         for binary in unfinished.iterdir():
-            binary.replace(BIN / binary.name)
+            binary.replace(folder / binary.name)
         unfinished.rmdir()
 
     step(f"{name}, built from source", build)
@@ -238,8 +239,8 @@ def _go_install(module: str, name: str, packages: list[str], variables: list[str
 
 def path() -> str:
     """PATH with what was built in front, where the machine has none of its own."""
-    front = [] if pulumi_found() else [str(BIN), str(LAUNCHERS)]
-    back = [str(BIN)]
+    front = [] if pulumi_found() else [str(built("pulumi")), str(LAUNCHERS)]
+    back = [str(built("kubernetes"))]
     return os.pathsep.join([*front, os.environ.get("PATH", ""), *back])
 
 

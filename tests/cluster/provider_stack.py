@@ -14,7 +14,7 @@ import pulumi_kubernetes as kubernetes_sdk
 from kubernetes import client, config
 from pulumi import CustomTimeouts, ResourceOptions, automation
 
-from tools.paths import BIN, CONTEXT, KUBECONFIG, ROOT
+from tools.paths import CONTEXT, KUBECONFIG, ROOT, built
 
 IMAGE = "localhost/sidecar-powers/busybox:bookworm"
 """A local image with a shell."""
@@ -32,11 +32,12 @@ class Stack:
         """Operation and type of every step of the last run, in order of completion."""
         self._backend = folder / "backend"
         self._backend.mkdir(exist_ok=True)
-        path = f"{ROOT / 'tools' / 'provider'}:{BIN}:{os.environ['PATH']}"
+        cli = built("pulumi")
+        path = f"{ROOT / 'tools' / 'provider'}:{cli}:{os.environ['PATH']}"
         installation = folder / "pulumi"
         installation.mkdir(exist_ok=True)
         if not (installation / "bin").exists():
-            (installation / "bin").symlink_to(BIN)
+            (installation / "bin").symlink_to(cli)
         settings = {
             "KUBECONFIG": str(KUBECONFIG),
             "PATH": path,

@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from tools.paths import BIN
+from tools.paths import built
 from tools.render import render, to_yaml
 
 WAIVED = {
@@ -18,7 +18,7 @@ WAIVED = {
 def test_nothing_is_critical(stack: str) -> None:
     text = "---\n".join(to_yaml(item.object) for item in render(stack))
     done = subprocess.run(
-        [BIN / "kube-score", "score", "--output-format", "ci", "-"],
+        [built("kube-score") / "kube-score", "score", "--output-format", "ci", "-"],
         input=text,
         capture_output=True,
         text=True,

@@ -1,6 +1,7 @@
 """Where a stack goes, with which settings, and what is said when it can't."""
 
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,6 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(paths, "CACHE", tmp_path / "cache")
     monkeypatch.setattr(paths, "LOCAL", tmp_path / "local")
     monkeypatch.setattr(paths, "KUBECONFIG", tmp_path / "local" / "kubeconfig")
-    monkeypatch.setattr(toolchain, "BIN", tmp_path / "cache" / "bin")
     return programs
 
 
@@ -137,12 +137,31 @@ def test_an_old_cli_is_not_used(machine: Path, version: str) -> None:
     program(machine, "pulumi", version)
     program(machine, "pulumi-language-python")
     assert not toolchain.pulumi_found()
-    assert toolchain.path().startswith(str(toolchain.BIN))
+    assert toolchain.path().startswith(str(paths.built("pulumi")))
 
 
 def test_a_cli_without_its_companions_is_not_used(machine: Path) -> None:
     program(machine, "pulumi", "v3.300.0")
     assert not toolchain.pulumi_found()
+
+
+def test_of_kubectl_the_machines_own_comes_first(machine: Path) -> None:
+    folders = toolchain.path().split(os.pathsep)
+    assert folders.index(str(machine)) < folders.index(str(paths.built("kubernetes")))
+
+
+def test_a_new_version_of_a_tool_goes_to_another_folder_and_leaves_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(paths, "GO", shutil.copytree(paths.GO, tmp_path / "go"))
+    modules = [folder.name for folder in paths.GO.iterdir()]
+    before = {module: paths.built(module) for module in modules}
+    for file in ("go.mod", "go.sum"):
+        with (paths.GO / "d2" / file).open("a") as changed:
+            changed.write("// another version\n")
+        assert paths.built("d2") != before["d2"]
+        before["d2"] = paths.built("d2")
+        assert {module: paths.built(module) for module in modules} == before
 
 
 def test_without_go_one_sentence_says_what_to_install(machine: Path) -> None:

@@ -1,7 +1,7 @@
 """A real Kubernetes on this machine: one node, in namespaces of its own.
 
 `up` starts it or what of it has ended, `down` removes all of it, `status` says how it is.
-Linux as root, Debian packages and the binaries in tools.paths.BIN are all it needs; the
+Linux as root, Debian packages and the binaries built from tools/go/kubernetes are all it needs; the
 machine's own network, firewall and mounts stay as they are. In the work tree it keeps
 .local/cluster (keys, configuration, logs, a disk) and .local/kubeconfig.
 """

@@ -3,7 +3,7 @@
 import os
 import sys
 
-from tools.paths import BIN
+from tools.paths import built
 from tools.programs import BINARIES, NODE, ClusterError, missing
 
 
@@ -25,5 +25,6 @@ def check_machine() -> None:
             f"Install the packages: apt-get install {' '.join(packages)}"
         )
     for name in BINARIES:
-        if not (BIN / name).exists():
-            raise ClusterError(f"{BIN / name} is missing: `make up` builds it.")
+        binary = built("kubernetes") / name
+        if not binary.exists():
+            raise ClusterError(f"{binary} is missing: `make up` builds it.")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tools.cluster.config import DISK, NODE, NODE_IP, SERVICES, SOCKET
 from tools.cluster.node import Part
-from tools.paths import BIN
+from tools.paths import built
 
 PARTS = (
     "etcd",
@@ -21,6 +21,7 @@ PARTS = (
 
 def parts(folder: Path, pki: Path) -> dict[str, Part]:
     """What to run, with the configuration files in `folder` and the keys in `pki`."""
+    kubernetes = built("kubernetes")
     return {
         "etcd": {
             "command": _command(
@@ -46,18 +47,18 @@ def parts(folder: Path, pki: Path) -> dict[str, Part]:
             "ready": SOCKET,
         },
         "kube-apiserver": {
-            "command": _command(BIN / "kube-apiserver", _api_server(pki)),
+            "command": _command(kubernetes / "kube-apiserver", _api_server(pki)),
             "after": ["etcd"],
             "ready": "https://127.0.0.1:6443/readyz",
         },
         "kube-controller-manager": {
-            "command": _command(BIN / "kube-controller-manager", _controllers(folder, pki)),
+            "command": _command(kubernetes / "kube-controller-manager", _controllers(folder, pki)),
             "after": ["kube-apiserver"],
             "ready": "https://127.0.0.1:10257/healthz",
         },
         "kube-scheduler": {
             "command": _command(
-                BIN / "kube-scheduler",
+                kubernetes / "kube-scheduler",
                 {"config": folder / "kube-scheduler.yaml", "bind-address": "127.0.0.1"},
             ),
             "after": ["kube-apiserver"],
@@ -65,7 +66,7 @@ def parts(folder: Path, pki: Path) -> dict[str, Part]:
         },
         "kubelet": {
             "command": _command(
-                BIN / "kubelet",
+                kubernetes / "kubelet",
                 {
                     "config": folder / "kubelet.yaml",
                     "kubeconfig": folder / "kubelet.kubeconfig",
@@ -79,7 +80,7 @@ def parts(folder: Path, pki: Path) -> dict[str, Part]:
             "ready": "http://127.0.0.1:10248/healthz",
         },
         "kube-proxy": {
-            "command": _command(BIN / "kube-proxy", {"config": folder / "kube-proxy.yaml"}),
+            "command": _command(kubernetes / "kube-proxy", {"config": folder / "kube-proxy.yaml"}),
             "after": ["kubelet"],
             "ready": "http://127.0.0.1:10256/livez",
         },
