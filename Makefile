@@ -3,21 +3,26 @@
 STACK ?= local
 CONTEXT ?=
 YES ?=
+EXPECT_NO_CHANGES ?=
 OUT ?=
 SECRETS ?=
 FORMAT ?=
 BASE ?=
+FILE ?=
+COMMIT ?=
 
 INSTALL = python3 tools/toolchain.py
 TOOLS = .venv/bin/python -m tools
+WORKFLOWS = .venv/bin/python -m tools.workflows
+ACTIONLINT = $(shell python3 -c 'from tools.paths import built; print(built("actionlint"))')/actionlint
 # The local stack needs the local cluster, all others only the engine.
 GOAL = $(if $(filter local,$(STACK)),local,engine)
 TARGET = --stack '$(STACK)' --context '$(CONTEXT)'
 PACKAGE = --quiet --no-index --no-deps --no-build-isolation --upgrade --target .local/package .
 ASSENT = $(if $(filter 1,$(YES)),--yes)
 
-.PHONY: up down preview recover verify render diff policy report env test lint unit docs e2e \
-	e2e-long cluster-down cluster-status
+.PHONY: up down preview drift recover verify render diff policy report env test lint unit docs \
+	e2e e2e-long cluster-down cluster-status touched kubeconfig comment issue
 
 up:
 	@$(INSTALL) $(GOAL)
@@ -29,7 +34,12 @@ down:
 
 preview:
 	@$(INSTALL) $(GOAL)
-	@$(TOOLS) preview $(TARGET)
+	@$(TOOLS) preview $(TARGET) $(if $(filter 1,$(EXPECT_NO_CHANGES)),--expect-no-changes)
+
+# make ends with 2 whatever the exit code: OUT tells a finding from a failure.
+drift:
+	@$(INSTALL) $(GOAL)
+	@$(TOOLS) drift $(TARGET) --out '$(OUT)'
 
 recover:
 	@$(INSTALL) $(GOAL)
@@ -76,6 +86,8 @@ lint:
 	.venv/bin/ruff format --check
 	.venv/bin/ruff check
 	.venv/bin/basedpyright --level error
+	$(ACTIONLINT) -shellcheck .venv/bin/shellcheck -pyflakes ''
+	.venv/bin/zizmor --offline --pedantic --quiet .github
 
 unit:
 	@$(INSTALL) test
@@ -95,3 +107,20 @@ e2e-long:
 	@$(INSTALL) e2e
 	.venv/bin/python -m pytest -q -n 3 --dist loadgroup --no-loadscope-reorder -m 'long and not alone' tests/cluster
 	.venv/bin/python -m pytest -q -m alone tests/cluster
+
+# What only the workflows in .github call.
+touched:
+	@$(INSTALL) python
+	@$(WORKFLOWS) touched --base '$(BASE)'
+
+kubeconfig:
+	@$(INSTALL) python
+	@$(WORKFLOWS) kubeconfig
+
+comment:
+	@$(INSTALL) python
+	@$(WORKFLOWS) comment --commit '$(COMMIT)' --file '$(FILE)'
+
+issue:
+	@$(INSTALL) python
+	@$(WORKFLOWS) issue --stack '$(STACK)' --file '$(FILE)'

@@ -73,11 +73,44 @@ def up(stack: Stack = engine.LOCAL, context: Context = "", yes: Yes = False) -> 
 
 
 @app.command()
-def preview(stack: Stack = engine.LOCAL, context: Context = "") -> None:
+def preview(
+    stack: Stack = engine.LOCAL,
+    context: Context = "",
+    expect_no_changes: Annotated[bool, typer.Option(help="Fail if there is something.")] = False,
+) -> None:
     """Show what `up` would change."""
     _aim(stack, context)
     engine.initialise(stack)
-    engine.pulumi(stack, "preview", "--refresh", "--diff", *POLICIES)
+    options = ["--expect-no-changes"] if expect_no_changes else []
+    engine.pulumi(stack, "preview", "--refresh", "--diff", *POLICIES, *options)
+
+
+@app.command()
+def drift(
+    stack: Stack = engine.LOCAL,
+    context: Context = "",
+    out: Annotated[str, typer.Option(help="A file for the findings, if there are any.")] = "",
+) -> None:
+    """Show what others have changed in a stack's cluster since the last `up`.
+
+    Exit code 1 if they have, 2 if nobody could tell.
+    """
+    from tools import drift as drifting
+
+    try:
+        _aim(stack, context)
+        rows = drifting.drift(stack)
+    except CommandError as error:
+        _say(str(error))
+        raise typer.Exit(2) from None
+    if not rows:
+        _say(f"Nobody has changed the cluster of stack {stack}.")
+        return
+    text = drifting.report(stack, rows)
+    typer.echo(text)
+    if out:
+        Path(out).write_text(text)
+    raise typer.Exit(1)
 
 
 @app.command()

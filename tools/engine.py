@@ -153,9 +153,18 @@ def pulumi(stack: str, *words: str, quiet: bool = False) -> str:
         stderr=subprocess.PIPE if quiet else None,
     )
     if done.returncode != 0:
-        said = f":\n{done.stderr.strip()}" if quiet else ""
+        said = f":\n{_reason(done)}" if quiet else ""
         raise CommandError(f"`{' '.join(command)}` ended with exit code {done.returncode}{said}")
     return done.stdout or ""
+
+
+def _reason(done: subprocess.CompletedProcess[str]) -> str:
+    """What a quiet command says of its failure: with --json, among the rest of what it prints."""
+    try:
+        told: list[dict[str, str]] = json.loads(done.stdout)["diagnostics"]
+    except (ValueError, LookupError, TypeError):
+        return done.stderr.strip()
+    return "\n".join(item["message"].strip() for item in told if item["severity"] == "error")
 
 
 def backend() -> str:

@@ -185,6 +185,12 @@ def _build_kubernetes(*commands: str) -> None:
     _go_install("kubernetes", f"{name} {version}", packages, variables)
 
 
+def actionlint() -> None:
+    """Build actionlint, which checks the workflows."""
+    package = "github.com/rhysd/actionlint/cmd/actionlint"
+    _go_install("actionlint", "actionlint 1.7.12", [package], [])
+
+
 def kube_score() -> None:
     """Build kube-score, which judges manifests."""
     package = "github.com/zegl/kube-score/cmd/kube-score"
@@ -264,6 +270,8 @@ def install(goal: str) -> None:
         work.append(pulumi)
     if local:
         work.append(images)
+    if goal == "test":
+        work.append(actionlint)
     if goal == "e2e":
         work.append(kube_score)
     if goal == "verify":

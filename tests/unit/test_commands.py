@@ -43,6 +43,15 @@ def test_up_and_preview_see_what_others_have_changed_and_keep_to_the_policies(
     assert "--policy-pack policy" in " ".join(asked[0])
 
 
+@pytest.mark.parametrize("expected", [True, False])
+def test_a_preview_fails_on_changes_where_none_are_expected(
+    asked: list[list[str]], expected: bool
+) -> None:
+    words = ["preview", "--stack", "dev", *(["--expect-no-changes"] if expected else [])]
+    assert CliRunner().invoke(commands.app, words).exit_code == 0
+    assert ("--expect-no-changes" in asked[0]) == expected
+
+
 @pytest.mark.parametrize("command", ["up", "down", "recover"])
 def test_a_cluster_of_somebodys_own_is_not_touched_without_a_yes(
     asked: list[list[str]], command: str

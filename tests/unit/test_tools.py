@@ -164,9 +164,10 @@ def test_a_new_version_of_a_tool_goes_to_another_folder_and_leaves_the_others(
         assert {module: paths.built(module) for module in modules} == before
 
 
-def test_without_go_one_sentence_says_what_to_install(machine: Path) -> None:
-    with pytest.raises(CommandError, match=r"^Please install Go 1.25 or later: Pulumi"):
-        toolchain.pulumi()
+@pytest.mark.parametrize("tool", ["pulumi", "actionlint", "kubectl"])
+def test_without_go_one_sentence_says_what_to_install(machine: Path, tool: str) -> None:
+    with pytest.raises(CommandError, match=rf"^Please install Go 1.25 or later: (?i:{tool}) "):
+        getattr(toolchain, tool)()
 
 
 def test_without_root_one_sentence_names_the_packages(
