@@ -18,9 +18,10 @@ told with its last lines; more immutable fields are replaced; and `up` repairs a
 refresh has recorded, where the published plugin reports a conflict.
 
 The story, file by file: `serve` talks to the engine, `plugin` answers it, `cluster` says whom it
-serves, `objects` talks to the API server, `values` translates between the two, `diff` decides
-what is replaced, `drift` reads what somebody else changed, `apply` updates without overwriting
-others, `wait` waits, `reasons` says why something is not ready.
+serves, `objects` talks to the API server, `values` translates between the two, `diff` compares
+(`quantities` by their amount), `immutable` decides what is replaced, `drift` reads what somebody
+else changed, `apply` updates without overwriting others, `wait` waits, `reasons` says why
+something is not ready.
 
 See https://www.pulumi.com/docs/iac/build-with-pulumi/build-a-provider/.
 """

@@ -6,11 +6,9 @@ one that was removed is missing, and the engine sees both as changes to repair.
 """
 
 import base64
-from decimal import Decimal
 from typing import Any
 
-from kubernetes.utils import quantity
-
+from tools.provider.quantities import same_amount
 from tools.status import Object, is_list, is_map, section
 
 _ITEM_KEYS = {
@@ -26,15 +24,6 @@ https://kubernetes.io/docs/reference/using-api/server-side-apply/#merge-strategy
 
 _OTHERS_APPEND = {"tolerations"}
 """Lists without such a key to which admission appends."""
-
-_QUANTITIES = {
-    *("capacity", "default", "defaultRequest", "hard", "limits", "max", "min", "overhead"),
-    *("maxLimitRequestRatio", "podFixed", "requests"),
-}
-"""Maps of quantities, which the API server rewrites: `0.1` becomes `100m`."""
-
-_QUANTITY = {"divisor", "sizeLimit"}
-"""Single quantities."""
 
 _SERVER_FIELDS = {
     *("creationTimestamp", "deletionGracePeriodSeconds", "deletionTimestamp", "generation"),
@@ -69,9 +58,7 @@ def _part(live: Any, declared: Any, key: str, parent: str) -> Any:
         }
     if is_list(declared) and is_list(live):
         return _list_part(live, declared, key)
-    if (key in _QUANTITY or parent in _QUANTITIES) and _equal_quantities(live, declared):
-        return declared
-    return live
+    return declared if same_amount(live, declared, key, parent) else live
 
 
 def _list_part(live: list[Any], declared: list[Any], key: str) -> list[Any]:
@@ -85,18 +72,6 @@ def _list_part(live: list[Any], declared: list[Any], key: str) -> list[Any]:
         ]
     part = [_part(*pair, "", key) for pair in zip(live, declared, strict=False)]
     return part if key in _OTHERS_APPEND else part + live[len(declared) :]
-
-
-def _equal_quantities(live: Any, declared: Any) -> bool:
-    try:
-        return _number(live) == _number(declared)
-    except ValueError:
-        return False
-
-
-def _number(text: Any) -> Decimal:
-    untyped: Any = quantity
-    return untyped.parse_quantity(str(text))
 
 
 def _decoded(data: Object, string_data: Object) -> Object:

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 from pulumi.provider.experimental import provider as engine
 
-from tools.provider import apply, cluster, create, diff, drift, wait
+from tools.provider import apply, cluster, create, diff, drift, immutable, wait
 from tools.provider.errors import ApiError, InitFailedError, NotReadyError, ProviderError
 from tools.provider.inputs import complete, is_autonamed, old_inputs, settings, type_of
 from tools.provider.objects import Api, Ref
@@ -33,7 +33,7 @@ class Kubernetes(engine.Provider):
         self._log = log
         self._waiter = wait.Waiter()
         self._settings: dict[str, str] = {}
-        self._rules = diff.Rules()
+        self._rules = immutable.Rules()
         self._connection: tuple[Api, str] | None = None
         self._in_state: set[str] = set()
         """URNs that the state knows: creating one of them means replacing it."""
@@ -52,7 +52,7 @@ class Kubernetes(engine.Provider):
     async def configure(self, request: engine.ConfigureRequest) -> engine.ConfigureResponse:
         """Remember the settings; nothing is read or sent before it is needed."""
         self._settings = settings(request.args)
-        self._rules = diff.Rules(
+        self._rules = immutable.Rules(
             config_map_mutable=self._settings.get("enableConfigMapMutable") == "true",
             secret_mutable=self._settings.get("enableSecretMutable") == "true",
         )
@@ -77,13 +77,13 @@ class Kubernetes(engine.Provider):
         self._in_state.add(request.urn)
         old, new = old_inputs(request.old_state), plain_map(request.new_inputs)
         changes = diff.differences(old, new)
-        replaces = diff.replaced(old, changes, self._rules)
+        replaces = immutable.replaced(old, changes, self._rules)
         if changes and not replaces and not has_unknown(new):
             ref = await self._ref(api, request.type, request.old_state, request.resource_id)
             try:
                 await apply.update(api, ref, old, new, _ignored(request), dry_run=True)
             except ApiError as error:
-                replaces = diff.refused_as_immutable(error, changes)
+                replaces = immutable.refused_as_immutable(error, changes)
             except ProviderError:
                 pass  # the update says it
         return diff.answer(changes, replaces, renamed=is_autonamed(new))
