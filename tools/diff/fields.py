@@ -6,6 +6,7 @@ from difflib import SequenceMatcher
 from itertools import zip_longest
 from typing import Any, TypeGuard
 
+from components.quantity import parse_quantity
 from tools.diff.model import Field, Object, Path
 
 _KEYS = {
@@ -20,6 +21,15 @@ _KEYS = {
 """What tells the elements of a list apart, the best first. Elsewhere it is the name.
 https://kubernetes.io/docs/reference/using-api/server-side-apply/#merge-strategy
 """
+
+_QUANTITIES = {
+    *("capacity", "default", "defaultRequest", "hard", "limits", "max", "min", "requests"),
+    *("maxLimitRequestRatio", "overhead"),
+}
+"""Maps whose values are quantities."""
+
+_QUANTITY = {"divisor", "sizeLimit"}
+"""Fields that are one quantity each."""
 
 _SECRET = re.compile(r"\[secret [0-9a-f]{16}\]")
 """What stands for a secret while two of them are compared; the runner makes it."""
@@ -37,7 +47,7 @@ def is_list(value: Any) -> TypeGuard[list[Any]]:
 
 def differences(old: Any, new: Any, at: Path = ()) -> list[Field]:
     """Every place where the two differ, as deep as both have it. Secrets are told, not shown."""
-    if _same(old, new):
+    if _same(old, new) or (_is_quantity(at) and _same_quantity(old, new)):
         return []
     if is_map(old) and is_map(new):
         keys = sorted({*old, *new})
@@ -73,8 +83,21 @@ def written(path: Path) -> str:
 
 
 def _same(old: Any, new: Any) -> bool:
-    # For Python true equals 1.
+    # To Kubernetes an empty list is none. For Python true equals 1.
+    old, new = (None if value == [] else value for value in (old, new))
     return old == new and _canonical(old) == _canonical(new)
+
+
+def _is_quantity(at: Path) -> bool:
+    return not _QUANTITIES.isdisjoint(at[-2:-1]) or not _QUANTITY.isdisjoint(at[-1:])
+
+
+def _same_quantity(old: Any, new: Any) -> bool:
+    """Whether two quantities are one amount: the provider compares what they mean."""
+    try:
+        return parse_quantity(str(old)) == parse_quantity(str(new))
+    except ValueError:
+        return False
 
 
 def _canonical(value: Any) -> str:

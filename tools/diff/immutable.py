@@ -53,9 +53,12 @@ _IMMUTABLE: dict[tuple[str, str], Sequence[str]] = {
 }
 
 _MUTABLE: dict[tuple[str, str], Sequence[str]] = {
-    ("", "Pod"): ["spec.activeDeadlineSeconds", "spec.schedulingGates", "spec.tolerations"],
+    ("", "Pod"): ["spec.activeDeadlineSeconds", "spec.schedulingGates"],
 }
 """Exceptions from the above."""
+
+_EXTENSIBLE: dict[tuple[str, str], Sequence[str]] = {("", "Pod"): ["spec.tolerations"]}
+"""Lists that can grow, and not change otherwise."""
 
 _DATA = {
     ("", "ConfigMap"): ("enableConfigMapMutable", ("data", "binaryData")),
@@ -76,8 +79,15 @@ def replaces(field: Field, new: Item, settings: Object) -> bool:
         mutable = str(settings.get(setting, "")).lower() == "true"
         if not mutable or new.object.get("immutable") is True:
             fixed += [parsed(path) for path in paths]
-    free = any(covers(parsed(path), field.path) for path in _MUTABLE.get(kind, ()))
-    return any(_touches(path, field) for path in [*asked, *([] if free else fixed)])
+    return any(_touches(path, field) for path in [*asked, *([] if _free(kind, field) else fixed)])
+
+
+def _free(kind: tuple[str, str], field: Field) -> bool:
+    """Whether this can change in an object that can't change otherwise."""
+    if any(covers(parsed(path), field.path) for path in _MUTABLE.get(kind, ())):
+        return True
+    grown = [field.path, field.path[:-1]] if field.old is None else []
+    return any(parsed(path) in grown for path in _EXTENSIBLE.get(kind, ()))
 
 
 def parsed(text: str) -> Path:
