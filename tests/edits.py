@@ -7,6 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import yaml
+
+from stacks.model import PATTERNS
+
+PUBLISHED = "4.32.0"
+"""The version of the plugin with which its verdicts were recorded."""
+
 Config = Mapping[str, Any]
 """What a stack's file says, without `sidecar-powers:` before each key."""
 
@@ -20,6 +27,8 @@ class Edit:
     after: Config
     verdicts: Mapping[str, str] = field(default_factory=dict[str, str])
     """By kind and name; all objects that are not named stay as they are."""
+    published: Mapping[str, str] = field(default_factory=dict[str, str])
+    """What the published plugin does instead, where it differs."""
 
     def __str__(self) -> str:
         return self.name
@@ -30,26 +39,53 @@ def stack(**config: Any) -> Config:
     return {"namespace": "edited", **config}
 
 
-def demo(key: str, **options: Any) -> Config:
-    """A stack's file with this demo alone."""
-    return stack(demos={key: options})
+DEMOS: Mapping[str, Config] = {key: {} for key in PATTERNS}
+"""Every demo, as it is by default."""
+
+DEPLOYED = stack(demos=DEMOS)
+"""The stack's file before most of the edits."""
+
+PODS = stack(demos=DEMOS, defaults={"workload": "pod"})
+"""The same with bare Pods."""
+
+FULL = stack(
+    demos={
+        **DEMOS,
+        "signal": {"resources": {"main-app": {"limits": {"cpu": "100m"}}}},
+        "signal-fast": {"demo": "signal"},
+    },
+    quota={"pods": "8"},
+)
+"""One with what can be taken away again."""
 
 
-def _option(key: str, verdicts: Mapping[str, str], **options: Any) -> Edit:
+def _demo(before: Config, key: str, **options: Any) -> Config:
+    """The file with these options of a demo more."""
+    demos = before["demos"]
+    return {**before, "demos": {**demos, key: {**demos.get(key, {}), **options}}}
+
+
+def _option(
+    key: str, verdicts: Mapping[str, str], before: Config = DEPLOYED, **options: Any
+) -> Edit:
     """An option of a demo that was not given."""
-    pairs = ", ".join(f"{name}: {value}" for name, value in options.items())
-    return Edit(f"{key}, {pairs}", demo(key), demo(key, **options), verdicts)
+    form = " as a pod" if before is PODS else ""
+    written = yaml.safe_dump(options, default_flow_style=True, width=1000).strip()[1:-1]
+    return Edit(f"{key}{form}, {written}", before, _demo(before, key, **options), verdicts)
 
 
 def _pod_option(key: str, verdicts: Mapping[str, str], **options: Any) -> Edit:
     """The same where the demo is a bare Pod."""
-    pairs = ", ".join(f"{name}: {value}" for name, value in options.items())
-    before, after = demo(key, workload="pod"), demo(key, workload="pod", **options)
-    return Edit(f"{key} as a pod, {pairs}", before, after, verdicts)
+    return _option(key, verdicts, PODS, **options)
 
 
-def _updated(key: str) -> dict[str, str]:
-    return {f"Deployment/{key}-demo": "update"}
+def _without(before: Config, key: str) -> Config:
+    """The file without what it says there."""
+    return {name: before[name] for name in before if name != key}
+
+
+def _updated(*keys: str) -> dict[str, str]:
+    return {f"Deployment/{key}-demo": "update" for key in keys}
 
 
 def _replaced(key: str) -> dict[str, str]:
@@ -69,14 +105,8 @@ def _labeler(verdict: str, account: str, namespace: str = "edited") -> dict[str,
 _LIMITS = {"limits": {"cpu": "200m", "memory": "96Mi"}}
 
 EDITS = [
-    Edit("nothing", demo("signal"), demo("signal")),
-    Edit("a default that is written down", demo("signal"), demo("signal", intervalSeconds=10)),
-    Edit(
-        "the same quantity in other words",
-        demo("signal", resources={"main-app": {"limits": {"cpu": "100m"}}}),
-        demo("signal", resources={"main-app": {"limits": {"cpu": "0.1"}}}),
-        _updated("signal"),
-    ),
+    Edit("nothing", DEPLOYED, DEPLOYED),
+    Edit("a default that is written down", DEPLOYED, _demo(DEPLOYED, "signal", intervalSeconds=10)),
     _option("signal", _updated("signal"), intervalSeconds=7),
     _option("signal", _updated("signal"), appIntervalSeconds=7),
     _option("signal", _updated("signal"), message="Hello | `there`"),
@@ -123,70 +153,67 @@ EDITS = [
     _pod_option("init-sidecar", _replaced("init-sidecar"), appIntervalSeconds=7),
     Edit(
         "a demo more",
-        demo("signal"),
-        stack(demos={"signal": {}, "signal-fast": {"demo": "signal"}}),
+        DEPLOYED,
+        _demo(DEPLOYED, "signal-fast", demo="signal"),
         {"Deployment/signal-fast-demo": "create"},
     ),
     Edit(
         "a demo less",
-        stack(demos={"signal": {}, "signal-fast": {"demo": "signal"}}),
-        demo("signal"),
+        FULL,
+        {**FULL, "demos": _without(FULL["demos"], "signal-fast")},
         {"Deployment/signal-fast-demo": "delete"},
     ),
     Edit(
         "a default of all demos",
-        stack(demos={"signal": {}, "init-sidecar": {}}),
-        stack(demos={"signal": {}, "init-sidecar": {}}, defaults={"resources": _LIMITS}),
-        {**_updated("signal"), **_updated("init-sidecar")},
+        DEPLOYED,
+        {**DEPLOYED, "defaults": {"resources": _LIMITS}},
+        # The containers of `resource` have limits of their own.
+        _updated(*DEMOS.keys() - {"resource"}),
+    ),
+    Edit(
+        "the same quantity in other words",
+        FULL,
+        _demo(FULL, "signal", resources={"main-app": {"limits": {"cpu": "0.1"}}}),
     ),
     Edit(
         "a quota",
-        demo("signal"),
-        stack(demos={"signal": {}}, quota={"pods": "4"}),
+        DEPLOYED,
+        {**DEPLOYED, "quota": {"pods": "8"}},
         {"ResourceQuota/quota": "create"},
     ),
     Edit(
         "a larger quota",
-        stack(demos={"signal": {}}, quota={"pods": "4"}),
-        stack(demos={"signal": {}}, quota={"pods": "5"}),
+        FULL,
+        {**FULL, "quota": {"pods": "9"}},
         {"ResourceQuota/quota": "update"},
     ),
-    Edit(
-        "no quota any more",
-        stack(demos={"signal": {}}, quota={"pods": "4"}),
-        demo("signal"),
-        {"ResourceQuota/quota": "delete"},
-    ),
-    Edit("a budget", demo("signal"), stack(demos={"signal": {}}, budget={"pods": "1"})),
+    Edit("no quota any more", FULL, _without(FULL, "quota"), {"ResourceQuota/quota": "delete"}),
+    Edit("a budget", FULL, {**FULL, "budget": {"pods": "1"}}),
     Edit(
         "where the API server is",
-        demo("signal"),
-        stack(demos={"signal": {}}, apiServer={"cidr": "192.0.2.10/32", "port": 6443}),
+        DEPLOYED,
+        {**DEPLOYED, "apiServer": {"cidr": "192.0.2.10/32", "port": 6443}},
         {"NetworkPolicy/api-access": "update"},
     ),
     Edit(
         "a waiver",
-        demo("signal"),
-        stack(
-            demos={"signal": {}},
-            waivers={"probes": {"*": {"reason": "A reason.", "expires": "2030-12-31"}}},
-        ),
+        DEPLOYED,
+        {
+            **DEPLOYED,
+            "waivers": {"probes": {"*": {"reason": "A reason.", "expires": "2030-12-31"}}},
+        },
     ),
-    Edit(
-        "protection",
-        demo("signal"),
-        stack(demos={"signal": {}}, protectNamespace=True),
-    ),
+    Edit("protection", DEPLOYED, {**DEPLOYED, "protectNamespace": True}),
     Edit(
         "another namespace",
-        demo("env-inherit"),
-        {**demo("env-inherit"), "namespace": "renamed"},
+        DEPLOYED,
+        {**DEPLOYED, "namespace": "renamed"},
         {
             "Namespace/renamed": "replace",
             "LimitRange/defaults": "replace",
             "NetworkPolicy/api-access": "replace",
             "NetworkPolicy/default-deny": "replace",
-            "Deployment/env-inherit-demo": "replace",
+            **{f"Deployment/{key}-demo": "replace" for key in DEMOS},
             **_labeler("replace", "pod-labeler", "renamed"),
         },
     ),

@@ -1,125 +1,210 @@
-"""Edits of single objects of every kind that matters, and what the provider does with each.
+"""Edits of single objects, and what the engine does with each object then.
 
-Rows are: what is edited, the object, where, the value before and after (None: not there), the
-verdict.
+The verdicts are those of `make diff` and of the engine with the stand-in for the published
+plugin. Where the plugin itself does something else, the edit says so.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
-Object = dict[str, Any]
+from tests import objects
+from tests.objects import Object, edited
 
 
-def manifest(kind: str, version: str = "v1", **fields: Any) -> Object:
-    """An object of this kind in the namespace `here`."""
-    return {
-        "apiVersion": version,
-        "kind": kind,
-        "metadata": {"name": "it", "namespace": "here", "labels": {"app": "it"}},
-        **fields,
-    }
+@dataclass(frozen=True)
+class ObjectEdit:
+    """One value of an object changes."""
+
+    name: str
+    item: Object
+    path: str
+    """Where: keys and indexes."""
+    old: Any
+    """The value before; None if there is none."""
+    new: Any
+    verdict: str
+    published: str = ""
+    """What the published plugin does, if that is something else: `fail` where it takes for an
+    update what the API server refuses, so that there is no preview."""
+    beside: Sequence[Object] = ()
+    """What it needs on the cluster."""
+
+    @property
+    def before(self) -> Object:
+        return edited(self.item, self.path, self.old)
+
+    @property
+    def after(self) -> Object:
+        return edited(self.item, self.path, self.new)
+
+    def __str__(self) -> str:
+        return self.name
 
 
-def container(name: str, **fields: Any) -> Object:
-    """A container, by default without anything."""
-    return {"name": name, "image": "busybox:1.37.0", **fields}
+def _edits(whose: str, item: Object, *rows: tuple[Any, ...]) -> list[ObjectEdit]:
+    """Edits of one object: what, where, old, new, verdict, and what else there is to say."""
+    return [ObjectEdit(f"{whose}'s {row[0]}", item, *row[1:]) for row in rows]
 
 
-_POD = {"containers": [container("app"), container("other")]}
-_SELECTOR = {"matchLabels": {"app": "it"}}
-_TEMPLATE = {"metadata": {"labels": {"app": "it"}}, "spec": _POD}
-_CLAIM = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
-_RBAC = "rbac.authorization.k8s.io/v1"
-_ROLE_REF = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "it"}
+_TIER = "spec.selector.matchLabels.tier"
+_APP = "spec.containers.0"
+_CPU = "resources.limits.cpu"
+_STORAGE = "spec.resources.requests.storage"
+_SIZE = "spec.volumes.0.emptyDir.sizeLimit"
+_LIMIT = "spec.limits.0.max.cpu"
+_EXPRESSIONS = "spec.scopeSelector.matchExpressions"
+_SCOPE = {"scopeName": "Terminating", "operator": "Exists"}
+_SOURCE = {"kind": "PersistentVolumeClaim", "name": "other"}
+_PROBE = {"tcpSocket": {"port": 80}}
+_TAINT = {"key": "a", "operator": "Exists"}
+_USER = {"kind": "User", "name": "a"}
 
-CONFIG_MAP = manifest("ConfigMap", data={"key": "old"})
-SECRET = manifest("Secret", stringData={"key": "old"}, type="Opaque")
-POD = manifest("Pod", spec=_POD)
-DEPLOYMENT = manifest(
-    "Deployment", "apps/v1", spec={"replicas": 1, "selector": _SELECTOR, "template": _TEMPLATE}
-)
-STATEFUL_SET = manifest(
-    "StatefulSet",
-    "apps/v1",
-    spec={"serviceName": "it", "selector": _SELECTOR, "template": _TEMPLATE},
-)
-DAEMON_SET = manifest("DaemonSet", "apps/v1", spec={"selector": _SELECTOR, "template": _TEMPLATE})
-JOB = manifest("Job", "batch/v1", spec={"template": _TEMPLATE, "backoffLimit": 1})
-SERVICE = manifest("Service", spec={"selector": {"app": "it"}, "ports": [{"port": 80}]})
-CLAIM = manifest("PersistentVolumeClaim", spec=_CLAIM)
-VOLUME = manifest("PersistentVolume", spec={"hostPath": {"path": "/old"}, "capacity": {}})
-CLASS = manifest("StorageClass", "storage.k8s.io/v1", provisioner="old", allowVolumeExpansion=False)
-ROLE = manifest("Role", _RBAC, rules=[{"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}])
-BINDING = manifest("RoleBinding", _RBAC, roleRef=_ROLE_REF, subjects=[])
-QUOTA = manifest("ResourceQuota", spec={"hard": {"pods": "1"}})
-NAMESPACE = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "it"}}
-ACCOUNT = manifest("ServiceAccount", automountServiceAccountToken=False)
-BUDGET = manifest("PodDisruptionBudget", "policy/v1", spec={"maxUnavailable": 1})
-NETWORK = manifest("NetworkPolicy", "networking.k8s.io/v1", spec={"podSelector": {}})
+# Only a claim that is bound can grow.
+_BOUND = edited(objects.CLAIM, "spec.storageClassName", "it")
+_GROWING = [objects.VOLUME, edited(objects.CLASS, "allowVolumeExpansion", True)]
+_COUNTED = edited(objects.JOB, "spec.completions", 2)
 
-OBJECT_EDITS: list[tuple[str, Object, str, Any, Any, str]] = [
-    ("config map's data", CONFIG_MAP, "data.key", "old", "new", "replace"),
-    ("config map's new key", CONFIG_MAP, "data.other", None, "new", "replace"),
-    ("config map's label", CONFIG_MAP, "metadata.labels.app", "it", "new", "update"),
-    ("secret's data", SECRET, "stringData.key", "old", "new", "replace"),
-    ("secret's type", SECRET, "type", "Opaque", "here/new", "replace"),
-    ("secret's annotation", SECRET, "metadata.annotations.note", None, "new", "update"),
-    ("pod's image", POD, "spec.containers.0.image", "busybox:1.37.0", "busybox:1", "replace"),
-    ("pod's environment", POD, "spec.containers.0.env", None, [{"name": "A"}], "replace"),
-    ("pod's label", POD, "metadata.labels.app", "it", "new", "update"),
-    ("pod's deadline", POD, "spec.activeDeadlineSeconds", None, 60, "update"),
-    ("pod's tolerations", POD, "spec.tolerations", None, [{"key": "a"}], "update"),
-    ("deployment's replicas", DEPLOYMENT, "spec.replicas", 1, 2, "update"),
-    ("deployment's selector", DEPLOYMENT, "spec.selector.matchLabels.app", "it", "x", "replace"),
-    (
-        "deployment's image",
-        DEPLOYMENT,
-        "spec.template.spec.containers.0.image",
-        "busybox:1.37.0",
-        "busybox:1",
-        "update",
+OBJECT_EDITS = [
+    *_edits(
+        "config map",
+        objects.CONFIG_MAP,
+        ("data", "data.key", "old", "new", "replace"),
+        ("new key", "data.other", None, "new", "replace"),
+        ("label", "metadata.labels.app", "it", "new", "update"),
     ),
-    ("deployment's name", DEPLOYMENT, "metadata.name", "it", "new", "replace"),
-    ("deployment's namespace", DEPLOYMENT, "metadata.namespace", "here", "there", "replace"),
-    ("stateful set's service", STATEFUL_SET, "spec.serviceName", "it", "new", "replace"),
-    ("stateful set's replicas", STATEFUL_SET, "spec.replicas", None, 2, "update"),
-    ("stateful set's claims", STATEFUL_SET, "spec.volumeClaimTemplates", None, [CLAIM], "replace"),
-    ("daemon set's selector", DAEMON_SET, "spec.selector.matchLabels.app", "it", "x", "replace"),
-    ("job's template", JOB, "spec.template.spec.restartPolicy", None, "Never", "replace"),
-    ("job's completions", JOB, "spec.completions", None, 2, "replace"),
-    ("job's backoff limit", JOB, "spec.backoffLimit", 1, 2, "update"),
-    ("service's address", SERVICE, "spec.clusterIP", None, "None", "replace"),
-    ("service's port", SERVICE, "spec.ports.0.port", 80, 81, "update"),
-    ("service's type", SERVICE, "spec.type", None, "NodePort", "update"),
-    ("claim's size", CLAIM, "spec.resources.requests.storage", "1Gi", "2Gi", "update"),
-    ("claim's class", CLAIM, "spec.storageClassName", None, "fast", "replace"),
-    ("claim's modes", CLAIM, "spec.accessModes.0", "ReadWriteOnce", "ReadOnlyMany", "replace"),
-    ("volume's source", VOLUME, "spec.hostPath.path", "/old", "/new", "replace"),
-    ("volume's reclaim policy", VOLUME, "spec.persistentVolumeReclaimPolicy", None, "x", "update"),
-    ("class's provisioner", CLASS, "provisioner", "old", "new", "replace"),
-    ("class's parameters", CLASS, "parameters.kind", None, "fast", "replace"),
-    ("class's expansion", CLASS, "allowVolumeExpansion", False, True, "update"),
-    ("role's verbs", ROLE, "rules.0.verbs.0", "get", "list", "update"),
-    ("binding's role", BINDING, "roleRef.name", "it", "new", "replace"),
-    ("binding's subjects", BINDING, "subjects", [], [{"kind": "User", "name": "a"}], "update"),
-    ("quota's amount", QUOTA, "spec.hard.pods", "1", "2", "update"),
-    ("quota's scopes", QUOTA, "spec.scopes", None, ["Terminating"], "replace"),
-    ("namespace's label", NAMESPACE, "metadata.labels.team", None, "new", "update"),
-    ("namespace's name", NAMESPACE, "metadata.name", "it", "new", "replace"),
-    ("account's token", ACCOUNT, "automountServiceAccountToken", False, True, "update"),
-    ("budget's number", BUDGET, "spec.maxUnavailable", 1, 2, "update"),
-    ("network policy's pods", NETWORK, "spec.podSelector.matchLabels.a", None, "b", "update"),
+    *_edits(
+        "secret",
+        objects.SECRET,
+        ("data", "stringData.key", "old", "new", "replace"),
+        ("type", "type", "Opaque", "here/new", "replace"),
+        ("annotation", "metadata.annotations.note", None, "new", "update"),
+    ),
+    *_edits(
+        "pod",
+        objects.POD,
+        ("image", f"{_APP}.image", objects.IMAGE, "busybox:1", "replace"),
+        ("environment", f"{_APP}.env", None, [{"name": "A"}], "replace"),
+        ("limit", f"{_APP}.{_CPU}", "100m", "200m", "replace"),
+        ("limit in other words", f"{_APP}.{_CPU}", "100m", "0.1", "none"),
+        ("volume", _SIZE, "1Mi", "2Mi", "replace"),
+        ("volume in other words", _SIZE, "1Mi", "1024Ki", "none"),
+        ("startup probe", f"{_APP}.startupProbe", None, _PROBE, "replace", "fail"),
+        ("label", "metadata.labels.app", "it", "new", "update"),
+        ("deadline", "spec.activeDeadlineSeconds", None, 60, "update"),
+        ("tolerations", "spec.tolerations", None, [_TAINT], "update"),
+        ("toleration less", "spec.tolerations", [_TAINT], None, "replace", "fail"),
+    ),
+    *_edits(
+        "deployment",
+        objects.DEPLOYMENT,
+        ("replicas", "spec.replicas", 1, 2, "update"),
+        ("selector", _TIER, None, "one", "replace"),
+        ("image", f"spec.template.{_APP}.image", objects.IMAGE, "busybox:1", "update"),
+        ("limit", f"spec.template.{_APP}.{_CPU}", "100m", "0.2", "update"),
+        ("limit in other words", f"spec.template.{_APP}.{_CPU}", "100m", "0.1", "none"),
+        ("name", "metadata.name", "it", "new", "replace"),
+        ("namespace", "metadata.namespace", "here", "there", "replace"),
+    ),
+    *_edits(
+        "stateful set",
+        objects.STATEFUL_SET,
+        ("service", "spec.serviceName", "it", "new", "replace"),
+        ("replicas", "spec.replicas", None, 2, "update"),
+        ("claims", "spec.volumeClaimTemplates", None, [objects.CLAIM], "replace"),
+        ("history", "spec.revisionHistoryLimit", None, 2, "replace"),
+    ),
+    *_edits("daemon set", objects.DAEMON_SET, ("selector", _TIER, None, "one", "replace")),
+    *_edits(
+        "job",
+        objects.JOB,
+        ("template", "spec.template.spec.restartPolicy", "Never", "OnFailure", "replace"),
+        ("completions", "spec.completions", None, 2, "replace"),
+        ("parallelism", "spec.parallelism", None, 2, "replace"),
+        ("backoff limit", "spec.backoffLimit", 1, 2, "update"),
+    ),
+    *_edits("job", _COUNTED, ("mode", "spec.completionMode", None, "Indexed", "replace", "fail")),
+    *_edits(
+        "service",
+        objects.SERVICE,
+        ("address", "spec.clusterIP", None, "None", "replace"),
+        ("port", "spec.ports.0.port", 80, 81, "update"),
+        ("type", "spec.type", None, "NodePort", "update"),
+    ),
+    *_edits("claim", _BOUND, ("size", _STORAGE, "1Gi", "2Gi", "update", "", _GROWING)),
+    *_edits(
+        "claim",
+        objects.CLAIM,
+        ("size in other words", _STORAGE, "1Gi", "1024Mi", "none"),
+        ("class", "spec.storageClassName", None, "fast", "replace"),
+        ("modes", "spec.accessModes.0", "ReadWriteOnce", "ReadOnlyMany", "replace"),
+        ("source", "spec.dataSource", None, _SOURCE, "replace", "fail"),
+    ),
+    *_edits(
+        "volume",
+        objects.VOLUME,
+        ("source", "spec.hostPath.path", "/old", "/new", "replace"),
+        ("reclaim policy", "spec.persistentVolumeReclaimPolicy", None, "Delete", "update"),
+    ),
+    *_edits(
+        "class",
+        objects.CLASS,
+        ("provisioner", "provisioner", "old", "new", "replace"),
+        ("parameters", "parameters.kind", None, "fast", "replace"),
+        ("reclaim policy", "reclaimPolicy", None, "Retain", "replace", "fail"),
+        ("expansion", "allowVolumeExpansion", False, True, "update"),
+    ),
+    *_edits("role", objects.ROLE, ("verbs", "rules.0.verbs.0", "get", "list", "update")),
+    *_edits(
+        "binding",
+        objects.BINDING,
+        ("role", "roleRef.name", "it", "new", "replace"),
+        ("subjects", "subjects", [], [_USER], "update"),
+    ),
+    *_edits(
+        "quota",
+        objects.QUOTA,
+        ("amount", "spec.hard.pods", "9", "8", "update"),
+        ("amount in other words", "spec.hard.memory", "9Gi", "9216Mi", "none"),
+        ("scopes", "spec.scopes", None, ["Terminating"], "replace"),
+        ("scope selector", _EXPRESSIONS, None, [_SCOPE], "replace", "fail"),
+    ),
+    *_edits(
+        "limit range",
+        objects.LIMITS,
+        ("limit", _LIMIT, "1", "2", "update"),
+        ("limit in other words", _LIMIT, "1", "1000m", "none"),
+    ),
+    *_edits(
+        "namespace",
+        objects.NAMESPACE,
+        ("label", "metadata.labels.team", None, "new", "update"),
+        ("name", "metadata.name", "it", "new", "replace"),
+    ),
+    *_edits(
+        "account", objects.ACCOUNT, ("token", "automountServiceAccountToken", False, True, "update")
+    ),
+    *_edits(
+        "budget",
+        objects.BUDGET,
+        ("number", "spec.maxUnavailable", 1, 2, "update"),
+        ("pods", "spec.selector.matchLabels.a", None, "b", "update"),
+    ),
+    *_edits(
+        "network policy",
+        objects.NETWORK,
+        ("pods", "spec.podSelector.matchLabels.a", None, "b", "update"),
+        ("empty list", "spec.ingress", None, [], "none"),
+    ),
+    *_edits(
+        "admission policy",
+        objects.POLICY,
+        ("rule", "spec.validations.0.expression", "true", "false", "update"),
+    ),
+    *_edits(
+        "admission binding",
+        objects.POLICY_BINDING,
+        ("action", "spec.validationActions.0", "Deny", "Audit", "update"),
+        ("policy", "spec.policyName", "it", "new", "update"),
+    ),
 ]
-
-
-def edited(item: Object, path: str, value: Any) -> Object:
-    """A copy of an object with this value at this place; None removes what is there."""
-    key, _, rest = path.partition(".")
-    copy: Any = list(item) if isinstance(item, list) else dict(item)
-    at: Any = int(key) if isinstance(item, list) else key
-    if rest:
-        copy[at] = edited(copy[at] if isinstance(item, list) else item.get(key, {}), rest, value)
-    elif value is None:
-        copy.pop(at, None)
-    else:
-        copy[at] = value
-    return copy

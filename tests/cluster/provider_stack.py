@@ -30,6 +30,8 @@ class Stack:
         self.name = name
         self.events: list[tuple[str, str]] = []
         """Operation and type of every step of the last run, in order of completion."""
+        self.operations: dict[str, str] = {}
+        """What the last run did with each resource, by logical name."""
         self._backend = folder / "backend"
         self._backend.mkdir(exist_ok=True)
         cli = built("pulumi")
@@ -112,7 +114,7 @@ class Stack:
         threading.Thread(target=press, daemon=True).start()
 
     def _run(self, operation: str, program: Program | None = None) -> Any:
-        self.events = []
+        self.events, self.operations = [], {}
         # More than the engine's default, so that what waits never keeps the others from starting.
         arguments: Object = {"on_event": self._see, "parallel": 32}
 
@@ -127,7 +129,11 @@ class Stack:
     def _see(self, event: Any) -> None:
         if event.res_outputs_event is not None:
             step = event.res_outputs_event.metadata
-            self.events.append((str(getattr(step.op, "value", step.op)), step.type))
+            operation = str(getattr(step.op, "value", step.op))
+            self.events.append((operation, step.type))
+            # A replacement comes in three steps, of which one stands for the whole.
+            if step.logical:
+                self.operations[step.urn.split("::")[-1]] = operation
 
 
 def _without_stack(changes: Mapping[str, int]) -> dict[str, int]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import yaml
 
-from tests.object_edits import Object, manifest
+from tests.objects import Object, manifest
 
 RENDER = """
 import os

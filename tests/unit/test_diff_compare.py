@@ -4,16 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.object_edits import (
-    CONFIG_MAP,
-    DEPLOYMENT,
-    OBJECT_EDITS,
-    POD,
-    SECRET,
-    Object,
-    container,
-    edited,
-)
+from tests.object_edits import OBJECT_EDITS, ObjectEdit
+from tests.objects import CONFIG_MAP, DEPLOYMENT, POD, SECRET, Object, container, edited
 from tools.diff.compare import compare
 from tools.diff.fields import differences, written
 from tools.diff.model import Change, Item, Verdict
@@ -37,17 +29,11 @@ def paths(old: Any, new: Any, at: str = "") -> dict[str, tuple[Any, Any]]:
     return {written(field.path): (field.old, field.new) for field in found}
 
 
-@pytest.mark.parametrize(
-    ("item", "path", "old", "new", "verdict"),
-    [row[1:] for row in OBJECT_EDITS],
-    ids=[row[0] for row in OBJECT_EDITS],
-)
-def test_an_edit_has_the_providers_verdict(
-    item: Object, path: str, old: Any, new: Any, verdict: str
-) -> None:
-    before, after = edited(item, path, old), edited(item, path, new)
-    assert verdicts([Item(before, URN)], [Item(after, URN)]) == [verdict]
-    assert verdicts([Item(before, URN)], [Item(before, URN)]) == []
+@pytest.mark.parametrize("edit", OBJECT_EDITS, ids=str)
+def test_an_edit_has_the_engines_verdict(edit: ObjectEdit) -> None:
+    found = compare([Item(edit.before, URN)], [Item(edit.after, URN)])
+    assert [change.verdict.value for change in found] == [edit.verdict] * (edit.verdict != "none")
+    assert compare([Item(edit.before, URN)], [Item(edit.before, URN)]) == []
 
 
 def test_a_field_is_told_once_with_both_values() -> None:

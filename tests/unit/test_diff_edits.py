@@ -1,33 +1,23 @@
 """What diff says of edits of a stack's file, each against the verdicts that the engine has."""
 
+import ast
+
 import pytest
 
-from stacks.settings import PROJECT
-from tests.edits import EDITS, Config, Edit
-from tools.diff.compare import compare
-from tools.diff.model import Item, Verdict
-from tools.render import render
-
-
-def rendered(config: Config) -> list[Item]:
-    found = render("edited", config={f"{PROJECT}:{key}": config[key] for key in config})
-    return [Item(item.object, item.urn, item.options) for item in found]
+from stacks.model import PATTERNS, Settings
+from tests import verdicts
+from tests.edits import EDITS, Edit
+from tests.object_edits import OBJECT_EDITS
+from tools.paths import ROOT
 
 
 @pytest.mark.parametrize("edit", EDITS, ids=str)
 def test_an_edit_has_the_engines_verdict(edit: Edit) -> None:
-    changes = compare(rendered(edit.before), rendered(edit.after))
-    found = {
-        f"{change.item.kind}/{change.item.name}": change.verdict.value
-        for change in changes
-        if change.verdict is not Verdict.NONE
-    }
-    assert found == edit.verdicts
+    before, after = verdicts.rendered(edit.before), verdicts.rendered(edit.after)
+    assert verdicts.compared(before, after) == edit.verdicts
 
 
 def test_every_option_of_a_stack_file_is_edited() -> None:
-    from stacks.model import PATTERNS, Settings
-
     edited = {key for edit in EDITS for key in edit.after}
     assert edited | {"allowUnpinnedImages"} == {
         field.alias for field in Settings.model_fields.values()
@@ -36,3 +26,19 @@ def test_every_option_of_a_stack_file_is_edited() -> None:
     assert options == {
         field.alias for model in PATTERNS.values() for field in model.model_fields.values()
     }
+
+
+def test_every_kind_that_a_component_registers_is_edited() -> None:
+    imports = [
+        node
+        for file in (ROOT / "components").glob("*.py")
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("pulumi_kubernetes")
+    ]
+    kinds = {name.name for node in imports for name in node.names}
+    assert len(kinds) > 10
+    assert kinds <= {edit.item["kind"] for edit in OBJECT_EDITS}
+
+
+def test_the_page_of_verdicts_is_of_these_edits() -> None:
+    assert (ROOT / "docs" / "verdicts.md").read_text() == verdicts.page()

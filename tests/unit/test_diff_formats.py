@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.object_edits import CONFIG_MAP, DEPLOYMENT, POD, Object, container, edited, manifest
+from tests.objects import CONFIG_MAP, DEPLOYMENT, POD, Object, container, edited, manifest
 from tools.diff import as_json, as_markdown, as_text
 from tools.diff.as_markdown import CAP, MARKER, code, fenced
 from tools.diff.model import Diff, Item, Side, StackDiff
