@@ -12,7 +12,8 @@ from policy.manifests import Manifests
 from policy.rules import RULES
 from policy.waivers import waivers
 from stacks.settings import decoded, encoded, read_policies
-from tests.cluster.project import Cluster, Done, Object, Project
+from tests.cluster.program import Done
+from tests.cluster.project import Cluster, Object, Project
 from tools import engine, paths
 from tools.render import render
 
