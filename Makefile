@@ -87,7 +87,7 @@ lint:
 	.venv/bin/ruff check
 	.venv/bin/basedpyright --level error
 	$(ACTIONLINT) -shellcheck .venv/bin/shellcheck -pyflakes ''
-	.venv/bin/zizmor --offline --pedantic --quiet .github
+	.venv/bin/zizmor --offline --persona auditor --quiet .github
 
 unit:
 	@$(INSTALL) test

@@ -23,7 +23,8 @@ def drift(stack: str) -> list[str]:
     """What differs, a Markdown row each. Raises CommandError if nobody can tell."""
     words = ("refresh", "--preview-only", "--json", "--non-interactive")
     digest: dict[str, Any] = json.loads(engine.pulumi(stack, *words, quiet=True))
-    return [_row(step) for step in digest["steps"] if step["op"] in _FOUND]
+    # Of a stack without anything in it there are no steps.
+    return [_row(step) for step in digest.get("steps", []) if step["op"] in _FOUND]
 
 
 def report(stack: str, rows: list[str]) -> str:

@@ -1,6 +1,7 @@
 """A throw-away stack and namespace for one test: the real engine on the real cluster."""
 
 import os
+import shutil
 import signal
 import threading
 import time
@@ -14,7 +15,8 @@ import pulumi_kubernetes as kubernetes_sdk
 from kubernetes import client, config
 from pulumi import CustomTimeouts, ResourceOptions, automation
 
-from tools.paths import CONTEXT, KUBECONFIG, ROOT, built
+from tools import toolchain
+from tools.paths import CONTEXT, KUBECONFIG, ROOT
 
 IMAGE = "localhost/sidecar-powers/busybox:bookworm"
 """A local image with a shell."""
@@ -34,12 +36,13 @@ class Stack:
         """What the last run did with each resource, by logical name."""
         self._backend = folder / "backend"
         self._backend.mkdir(exist_ok=True)
-        cli = built("pulumi")
-        path = f"{ROOT / 'tools' / 'provider'}:{cli}:{os.environ['PATH']}"
+        path = f"{ROOT / 'tools' / 'provider'}:{toolchain.path()}"
+        cli = shutil.which("pulumi", path=path)
+        assert cli is not None
         installation = folder / "pulumi"
         installation.mkdir(exist_ok=True)
         if not (installation / "bin").exists():
-            (installation / "bin").symlink_to(cli)
+            (installation / "bin").symlink_to(Path(cli).parent)
         settings = {
             "KUBECONFIG": str(KUBECONFIG),
             "PATH": path,

@@ -81,6 +81,11 @@ def test_what_was_only_looked_at_is_no_drift(engine: Engine) -> None:
     assert not Path("drift.md").exists()
 
 
+def test_where_nothing_is_deployed_nothing_has_changed(engine: Engine) -> None:
+    engine.digest.write_text("{}")
+    assert drift().exit_code == 0
+
+
 def test_what_others_changed_is_drift_and_is_written_down(engine: Engine) -> None:
     fields = {f"spec.{letter}": {"kind": "update"} for letter in "abcd"}
     engine.previews(

@@ -62,10 +62,10 @@ def test_a_diff_is_one_comment_that_is_edited_in_place(github: GitHub, file: Pat
 def test_the_comment_is_found_behind_many_others(github: GitHub, file: Path) -> None:
     github.pull(7, COMMIT)
     path = "issues/7/comments"
+    github.add(path, None, BOT)
     for _ in range(230):
         github.add(path, "a word", "somebody")
     ours = github.add(path, f"{MARKER}\nold", BOT)
-    github.add(path, None, None)
     assert comment(github, file).exit_code == 0
     assert len(github.written) == 1
     assert ours["body"].endswith("No changes.")
