@@ -191,6 +191,12 @@ def actionlint() -> None:
     _go_install("actionlint", "actionlint 1.7.12", [package], [])
 
 
+def pod_security() -> None:
+    """Download the pods by which Kubernetes tests Pod Security, unless they are there."""
+    module = "k8s.io/pod-security-admission"
+    run(_go("tests read Kubernetes' own pods"), "-C", GO / "kubernetes", "mod", "download", module)
+
+
 def kube_score() -> None:
     """Build kube-score, which judges manifests."""
     package = "github.com/zegl/kube-score/cmd/kube-score"
@@ -215,9 +221,7 @@ def _go_install(module: str, name: str, packages: list[str], variables: list[str
     wanted = [package for package in packages if not (folder / Path(package).name).exists()]
     if not wanted:
         return
-    go = shutil.which("go")
-    if go is None:
-        raise CommandError(f"Please install Go 1.25 or later: {name} is built from source.")
+    go = _go(f"{name} is built from source")
     flags = " ".join(["-s", "-w", *(f"-X {variable}" for variable in variables)])
 
     def build() -> None:
@@ -241,6 +245,14 @@ def _go_install(module: str, name: str, packages: list[str], variables: list[str
         unfinished.rmdir()
 
     step(f"{name}, built from source", build)
+
+
+def _go(purpose: str) -> str:
+    """The Go toolchain. Raises CommandError if there is none."""
+    go = shutil.which("go")
+    if go is None:
+        raise CommandError(f"Please install Go 1.25 or later: {purpose}.")
+    return go
 
 
 def path() -> str:
@@ -271,7 +283,7 @@ def install(goal: str) -> None:
     if local:
         work.append(images)
     if goal == "test":
-        work.append(actionlint)
+        work += [actionlint, pod_security]
     if goal == "e2e":
         work.append(kube_score)
     if goal == "verify":
