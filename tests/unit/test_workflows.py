@@ -76,11 +76,17 @@ def all_jobs(test: Any) -> Any:
     return pytest.mark.parametrize(("name", "key", "job"), JOBS, ids=ids(JOBS))(test)
 
 
-def test_the_workflows_are_those_that_the_readme_tells_of() -> None:
+def test_the_workflows_are_those_that_their_page_tells_of() -> None:
     assert list(FILES) == ["comment", "deploy", "drift", "preview", "test"]
-    readme = (ROOT / "README.md").read_text()
+    page = (ROOT / "docs" / "workflows.md").read_text()
     for name in FILES:
-        assert f"(.github/workflows/{name}.yml)" in readme
+        assert f"(../.github/workflows/{name}.yml)" in page
+
+
+def test_the_engines_preview_keeps_to_the_policies() -> None:
+    steps = WORKFLOWS["preview"]["jobs"]["preview"]["steps"]
+    (preview,) = [step for step in steps if step.get("uses", "").startswith("pulumi/actions")]
+    assert preview["with"]["policyPacks"] == "policy"
 
 
 @pytest.mark.parametrize("name", FILES)
