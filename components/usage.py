@@ -146,13 +146,13 @@ def _peak(spec: Object) -> Usage:
 def _pod_level(spec: Object) -> Usage:
     """What the pod as a whole may take, where its spec says so (from Kubernetes 1.34 on).
 
-    With a limit and no request, the request is what its containers request, or else the limit.
+    If it limits anything, it also requests what its containers request, or else the limit.
     https://kubernetes.io/docs/tasks/configure-pod-container/assign-pod-level-resources/
     """
-    usage = _amounts(spec.get("resources") or {}, _POD_LEVEL)
-    containers = _peak(spec)
-    for name in _POD_LEVEL:
-        request, limit = f"requests.{name}", f"limits.{name}"
-        if limit in usage:
-            usage.setdefault(request, containers.get(request, usage[limit]))
-    return usage
+    given = _amounts(spec.get("resources") or {}, _POD_LEVEL)
+    limits = {f"requests.{name}": given.get(f"limits.{name}") for name in _POD_LEVEL}
+    limited = {key: amount for key, amount in limits.items() if amount is not None}
+    if not limited:
+        return given
+    peak = _peak(spec)
+    return {**limited, **{key: peak[key] for key in peak if key.startswith("requests.")}, **given}

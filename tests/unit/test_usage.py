@@ -133,6 +133,7 @@ def test_init_containers_count_for_the_qos_class() -> None:
         ),
         ({"limits": {"cpu": "1"}}, ONE, "Burstable"),
         ({"requests": {"cpu": "1"}}, ONE, "Burstable"),
+        ({"limits": {"cpu": "0"}}, {"requests": {"memory": "1Gi"}}, "Burstable"),
         ({}, ONE, "BestEffort"),
     ],
 )
