@@ -1,6 +1,6 @@
 """Applies rules to manifests, and a stack's waivers to what they find."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -34,20 +34,19 @@ class Verdict:
 
 def judged(
     manifests: Manifests, waivers: Sequence[Waiver], today: date, rules: Iterable[Rule] = RULES
-) -> list[Verdict]:
-    """Everything that these rules find, rule by rule."""
-    return [
-        _verdict(rule, finding, chosen(waivers, rule, finding, today), today)
-        for rule in rules
-        for finding in rule.check(manifests)
-    ]
+) -> Iterator[Verdict]:
+    """Everything that these rules find, rule by rule, each as soon as it is found."""
+    for rule in rules:
+        for finding in rule.check(manifests):
+            waiver = chosen(waivers, rule, finding, today)
+            yield Verdict(rule, finding, waiver, waiver is not None and waiver.holds(today))
 
 
 def unused(waivers: Iterable[Waiver], verdicts: Iterable[Verdict]) -> list[Waiver]:
     """The waivers that nothing needs any more."""
-    used = [verdict.waiver for verdict in verdicts]
-    return [waiver for waiver in waivers if waiver not in used]
-
-
-def _verdict(rule: Rule, finding: Finding, waiver: Waiver | None, today: date) -> Verdict:
-    return Verdict(rule, finding, waiver, waiver is not None and waiver.holds(today))
+    found = [*verdicts]
+    return [
+        waiver
+        for waiver in waivers
+        if not any(waiver.fits(verdict.rule, verdict.finding) for verdict in found)
+    ]

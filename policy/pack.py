@@ -4,7 +4,7 @@ Rules that judge an object by itself see what the program declares, before it is
 that need all objects see them when the program has ended. What is waived is shown as advice.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,7 +19,7 @@ from pulumi_policy import (
     StackValidationPolicy,
 )
 
-from policy.judge import Verdict, judged, unused
+from policy.judge import Verdict, judged
 from policy.manifests import Manifests
 from policy.model import Rule
 from policy.rules import RULES
@@ -35,11 +35,17 @@ def _kubernetes(args: StackValidationArgs) -> Objects:
     return {
         resource.urn: resource.props
         for resource in args.resources
-        if resource.resource_type.startswith("kubernetes:")
+        if is_object(resource.resource_type, resource.props)
     }
 
 
-def _verdicts(objects: Objects, *rules: Rule) -> list[Verdict]:
+def is_object(resource_type: str, props: Mapping[str, Any]) -> bool:
+    """Whether a resource is one whole object: no chart, no patch of another's, no list."""
+    own = resource_type.startswith("kubernetes:") and not resource_type.endswith(("List", "Patch"))
+    return own and "kind" in props
+
+
+def _verdicts(objects: Objects, *rules: Rule) -> Iterator[Verdict]:
     """What these rules find in objects of one stack."""
     settings = of_stack(next(iter(objects), ""))
     manifests = Manifests([*objects.values()], settings.budget)
@@ -50,7 +56,7 @@ def _policy(rule: Rule) -> Policy:
     """A rule as the engine knows it."""
 
     def one(args: ResourceValidationArgs, report: ReportViolation) -> None:
-        if args.resource_type.startswith("kubernetes:"):
+        if is_object(args.resource_type, args.props):
             for verdict in _verdicts({args.urn: args.props}, rule):
                 if not verdict.waived:
                     report(verdict.message, None)
@@ -74,14 +80,12 @@ def _policy(rule: Rule) -> Policy:
 
 
 def _waivers(args: StackValidationArgs, report: ReportViolation) -> None:
-    """Show what is waived, and waivers that nothing needs."""
+    """Show what is waived. What nothing needs any more only `make policy` can tell: here the
+    API server has filled in what the program leaves out."""
     objects = _kubernetes(args)
-    verdicts = _verdicts(objects, *RULES)
-    for verdict in verdicts:
+    for verdict in _verdicts(objects, *RULES):
         if verdict.waived:
             report(f"{verdict.rule.name}: {verdict.message}", _urn(verdict, objects))
-    for waiver in unused(waivers(of_stack(next(iter(objects), ""))), verdicts):
-        report(f"{waiver.rule}: {waiver.object} needs no waiver any more", None)
 
 
 def _urn(verdict: Verdict, objects: Objects) -> str | None:

@@ -5,12 +5,13 @@ Each control is a row: where the field is, what it may be, and whether it must b
 https://kubernetes.io/docs/concepts/security/pod-security-standards/
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
-from policy.manifests import Manifests, Object, Part, Pod, found, inner, listed
+from policy.manifests import Manifests, Object, Part, Pod, found, inner, items, plain
 from policy.model import Finding
+from policy.volumes import kinds
 
 Test = Callable[[Any], bool]
 
@@ -38,6 +39,13 @@ def _one_of(*values: Any) -> Test:
 
 def _unset(value: Any) -> bool:
     return value is None or value == ""
+
+
+def _names(value: Any) -> list[str]:
+    """The names in a list of capabilities; what is no list is told as it is."""
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        return [str(cast(object, value))]
+    return [str(name) for name in cast(Sequence[object], value)]
 
 
 _FIELDS = [
@@ -71,7 +79,7 @@ _FIELDS = [
     _Field(
         "capabilities.drop",
         "a list with ALL",
-        lambda value: "ALL" in value,
+        lambda value: "ALL" in _names(value),
         pod=False,
         required=True,
         linux=True,
@@ -79,7 +87,7 @@ _FIELDS = [
     _Field(
         "capabilities.add",
         "NET_BIND_SERVICE alone",
-        lambda value: set(value) <= {"NET_BIND_SERVICE"},
+        lambda value: {*_names(value)} <= {"NET_BIND_SERVICE"},
         pod=False,
         linux=True,
     ),
@@ -99,7 +107,7 @@ _SYSCTLS = (
     "net.ipv4.tcp_syncookies",
     "net.ipv4.tcp_wmem",
 )
-_VOLUMES = (
+_VOLUMES = {
     "configMap",
     "csi",
     "downwardAPI",
@@ -109,7 +117,7 @@ _VOLUMES = (
     "persistentVolumeClaim",
     "projected",
     "secret",
-)
+}
 _APP_ARMOR = "container.apparmor.security.beta.kubernetes.io/"
 _HOOKS = ("postStart", "preStop")
 _PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
@@ -131,15 +139,13 @@ def _messages(pod: Pod) -> Iterator[str]:
     for key in ("hostNetwork", "hostPID", "hostIPC"):
         if pod.spec.get(key):
             yield found(f"{pod.path}spec.{key}", True, "false")
-    for sysctl in listed(pod.spec, "securityContext", "sysctls"):
+    for sysctl in items(pod.spec, "securityContext", "sysctls"):
         if sysctl.get("name") not in _SYSCTLS:
             path = f"{pod.path}spec.securityContext.sysctls"
             yield found(path, sysctl.get("name"), ", ".join(_SYSCTLS))
     for volume in pod.volumes:
-        # One of no kind is an emptyDir.
-        kinds = [key for key in volume.value if key != "name"]
-        if kinds and not {*kinds} & {*_VOLUMES}:
-            yield found(volume.path, ", ".join(kinds), ", ".join(_VOLUMES))
+        for kind in sorted(kinds(volume) - _VOLUMES):
+            yield found(volume.path, kind, ", ".join(sorted(_VOLUMES)))
     for key, value in inner(pod.metadata, "annotations").items():
         free = value in ("", "runtime/default") or str(value).startswith("localhost/")
         if key.startswith(_APP_ARMOR) and not free:
@@ -164,11 +170,11 @@ def _context(pod: Pod, field: _Field) -> Iterator[str]:
 
 def _hosts(container: Part) -> Iterator[str]:
     """Ports of the node, and probes that ask another host than the pod."""
-    for port in listed(container.value, "ports"):
+    for port in items(container.value, "ports"):
         if port.get("hostPort"):
-            path = f"{container.path}.ports[{port.get('containerPort')}].hostPort"
+            path = f"{container.path}.ports[{plain(port.get('containerPort'))}].hostPort"
             yield found(path, port["hostPort"], "nothing")
-    handlers: Sequence[tuple[str, Mapping[str, Any]]] = [
+    handlers: Sequence[tuple[str, Object]] = [
         *((key, inner(container.value, key)) for key in _PROBES),
         *((f"lifecycle.{key}", inner(container.value, "lifecycle", key)) for key in _HOOKS),
     ]
@@ -181,7 +187,5 @@ def _hosts(container: Part) -> Iterator[str]:
 
 def _get(item: Object, path: str) -> Any:
     """A value of an object's security context; None if it isn't set."""
-    value: Any = item.get("securityContext")
-    for key in path.split("."):
-        value = None if value is None else value.get(key)
-    return value
+    *outer, last = path.split(".")
+    return inner(item, "securityContext", *outer).get(last)

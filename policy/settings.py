@@ -11,8 +11,9 @@ from typing import Any
 
 import yaml
 
+from policy.manifests import Object, inner
 from stacks.model import PolicySettings
-from stacks.settings import PROJECT, read_policies
+from stacks.settings import decoded, encoded, read_policies
 
 
 def of_stack(urn: str) -> PolicySettings:
@@ -25,11 +26,15 @@ def of_stack(urn: str) -> PolicySettings:
 
 @cache
 def _read(stack: str) -> PolicySettings:
-    project: dict[str, Any] = yaml.safe_load(Path("Pulumi.yaml").read_text())
+    project = _content(Path("Pulumi.yaml"))
     file = Path(project.get("stackConfigDir", "."), f"Pulumi.{stack}.yaml")
-    content: dict[str, Any] = yaml.safe_load(file.read_text()) if file.exists() else {}
-    config: dict[str, Any] = content.get("config") or {}
+    config = inner(_content(file), "config")
     # As for the CLI, a key of no package is the project's.
-    return read_policies(
-        {key if ":" in key else f"{PROJECT}:{key}": value for key, value in config.items()}
-    )
+    full = {key if ":" in key else f"{project.get('name')}:{key}": config[key] for key in config}
+    return read_policies(decoded(encoded(full)))
+
+
+def _content(file: Path) -> Object:
+    """A YAML file's mapping, empty if there is none."""
+    content: Any = yaml.safe_load(file.read_text()) if file.exists() else {}
+    return inner({"content": content}, "content")

@@ -1,9 +1,9 @@
 """Exceptions from rules, as a stack file has them: each with a reason and an end."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
-from fnmatch import fnmatchcase
 
 from policy.model import Finding, Rule
 from stacks.model import PolicySettings
@@ -24,7 +24,8 @@ class Waiver:
         return today <= self.expires
 
     def fits(self, rule: Rule, finding: Finding) -> bool:
-        return self.rule == rule.name and fnmatchcase(finding.title, self.object)
+        pattern = ".*".join(map(re.escape, self.object.split("*")))
+        return self.rule == rule.name and bool(re.fullmatch(pattern, finding.title))
 
 
 def waivers(settings: PolicySettings) -> list[Waiver]:
@@ -37,6 +38,7 @@ def waivers(settings: PolicySettings) -> list[Waiver]:
 
 
 def chosen(found: Iterable[Waiver], rule: Rule, finding: Finding, today: date) -> Waiver | None:
-    """The waiver that fits, one that holds before one that has expired."""
+    """The waiver that fits: one that holds before one that has expired, then the one that says
+    most of the object."""
     fitting = [waiver for waiver in found if waiver.fits(rule, finding)]
-    return max(fitting, key=lambda waiver: (waiver.holds(today), waiver.expires), default=None)
+    return max(fitting, key=lambda it: (it.holds(today), len(it.object)), default=None)

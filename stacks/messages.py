@@ -41,9 +41,11 @@ def validated(
 
 
 def _remove(value: Any, keys: list[str]) -> None:
+    """Remove what is at a path, whose keys may be no texts; nothing if it is gone already."""
     for key in keys[:-1]:
-        value = value.get(key) or {}
-    value.pop(keys[-1], None)
+        value = next((value[it] for it in value if str(it) == key), None) or {}
+    for key in [it for it in value if str(it) == keys[-1]]:
+        del value[key]
 
 
 def _explained(problem: ErrorDetails, model: type[BaseModel]) -> str:

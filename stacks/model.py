@@ -36,6 +36,12 @@ def _quantity(value: object) -> str:
     return str(value)
 
 
+def _said(text: str) -> str:
+    if not text.strip():
+        raise ValueError("allowed is text")
+    return text
+
+
 def _date(value: object) -> object:
     """YAML knows days, and the CLI hands one over as the moment at which it begins."""
     if type(value) is date:
@@ -223,7 +229,7 @@ RULES = (
 class Waiver(_Model):
     """An exception from a policy."""
 
-    reason: Text
+    reason: Annotated[Text, AfterValidator(_said)]
     expires: Annotated[date, BeforeValidator(_date)]
     """The last day on which it holds."""
 

@@ -46,7 +46,8 @@ def judge(stack: str, today: date | None = None) -> Judgement:
     objects = [item.object for item in render(stack)]
     settings = read_policies(decoded(encoded(engine.stack_config(stack))))
     found = waivers(settings)
-    verdicts = judged(Manifests(objects, settings.budget), found, today or datetime.now(UTC).date())
+    day = today or datetime.now(UTC).date()
+    verdicts = [*judged(Manifests(objects, settings.budget), found, day)]
     return Judgement(stack, len(objects), verdicts, unused(found, verdicts))
 
 

@@ -10,15 +10,25 @@ from typing import Any, cast
 
 import pytest
 import yaml
+from pulumi_policy.proxy import (
+    UNKNOWN_OBJECT_VALUE,
+    UNKNOWN_STRING_VALUE,
+    UnknownValueError,
+    unknown_checking_proxy,
+)
 from typer.testing import CliRunner
 
+from components.pod_labeler import PodLabeler
+from policy import pack
 from policy.judge import judged, unused
 from policy.manifests import Manifests
 from policy.pod_security import check
 from policy.rules import RULES
+from policy.settings import of_stack
 from policy.waivers import Waiver, waivers
 from stacks.model import RULES as NAMES
 from stacks.settings import SettingsError, read_policies
+from tests.unit.recorder import registered
 from tools import paths, policies
 from tools.__main__ import app
 
@@ -35,9 +45,16 @@ def cases(rule: str) -> Object:
     return yaml.safe_load((_CASES / f"{rule}.yaml").read_text())
 
 
+@cache
+def labeler() -> list[Object]:
+    """What PodLabeler registers for the service account `it` in the namespace `here`."""
+    return registered(lambda: PodLabeler("it", {"namespace": "here", "name": "it"}))
+
+
 def messages(rule: str, objects: list[Object], budget: Object | None = None) -> list[str]:
     """What a rule says of objects."""
-    manifests = Manifests(objects, budget or {})
+    more = labeler() if rule == "selectors-not-self-patched" else []
+    manifests = Manifests([*more, *objects], budget or {})
     return [verdict.message for verdict in judged(manifests, [], TODAY, [_BY_NAME[rule]])]
 
 
@@ -96,7 +113,11 @@ def test_every_rule_says_what_why_how_and_where() -> None:
         assert rule.link.startswith("https://kubernetes.io/docs/"), rule.name
 
 
-UNPINNED = {"kind": "Pod", "metadata": {"name": "it"}, "spec": {"containers": [{"name": "app"}]}}
+UNPINNED: Object = {
+    "kind": "Pod",
+    "metadata": {"name": "it"},
+    "spec": {"containers": [{"name": "app"}]},
+}
 
 
 def waiver(expires: date, rule: str = "images-pinned", name: str = "Pod/*") -> Waiver:
@@ -105,7 +126,7 @@ def waiver(expires: date, rule: str = "images-pinned", name: str = "Pod/*") -> W
 
 def test_a_waiver_covers_its_rule_and_its_objects_alone() -> None:
     other = {**UNPINNED, "kind": "Deployment", "spec": {"template": {"spec": UNPINNED["spec"]}}}
-    verdicts = judged(Manifests([UNPINNED, other]), [waiver(TODAY)], TODAY)
+    verdicts = [*judged(Manifests([UNPINNED, other]), [waiver(TODAY)], TODAY)]
     waived = {(item.rule.name, item.finding.title) for item in verdicts if item.waived}
     assert waived == {("images-pinned", "Pod/it")}
     assert len({item.rule.name for item in verdicts}) > 3
@@ -128,8 +149,13 @@ def test_of_two_waivers_the_one_that_holds_is_taken() -> None:
     assert verdict.waiver == both[1]
 
 
+def test_only_a_star_is_a_wildcard() -> None:
+    exact = [waiver(TODAY, name=name) for name in ("Pod/i?", "Pod/[i]t", "od/it", "Pod/i")]
+    assert not any(item.waived for item in judged(Manifests([UNPINNED]), exact, TODAY))
+
+
 def test_a_waiver_that_nothing_needs_is_named() -> None:
-    both = [waiver(TODAY), waiver(TODAY, "probes")]
+    both = [waiver(TODAY), waiver(TODAY, "probes"), waiver(TODAY, name="Pod/it")]
     verdicts = judged(Manifests([UNPINNED]), both, TODAY)
     assert unused(both, verdicts) == [both[1]]
 
@@ -162,6 +188,10 @@ def test_a_waivers_end_is_a_day_as_yaml_or_the_cli_tells_it(expires: object) -> 
         (
             {"probes": {"Pod/it": {"reason": "x", "expires": "soon"}}},
             "waivers.probes.Pod/it.expires: found 'soon', allowed is a day such as 2030-12-31",
+        ),
+        (
+            {"probes": {1: {"reason": " ", "expires": "2030-12-31"}}},
+            "waivers.probes.1: found 1, allowed is text",
         ),
         ({"probes": ["Pod/it"]}, "waivers.probes: found ['Pod/it'], allowed is a mapping"),
     ],
@@ -216,3 +246,80 @@ def test_the_exit_code_tells_of_violations(
     monkeypatch.setattr(policies, "judge", judge)
     done = CliRunner().invoke(app, ["policy", "--stack", "article"])
     assert done.exit_code == code
+
+
+@pytest.mark.parametrize("value", [None, 5, "text", [], [None], {}, {"name": 5}, True])
+@pytest.mark.parametrize("kind", ["Pod", "Deployment", "CronJob", "Role", "RoleBinding"])
+def test_what_has_another_shape_is_no_traceback(kind: str, value: object) -> None:
+    """The API server refuses it; the rules say what they can."""
+    odd = dict.fromkeys(
+        [*("containers", "initContainers", "volumes", "securityContext", "os", "resources")], value
+    )
+    container = dict.fromkeys(
+        [*("image", "ports", "env", "command", "lifecycle", "securityContext", "resources")], value
+    )
+    pods: list[Object] = [odd, {"containers": [container, value]}]
+    for spec in pods:
+        template = {"metadata": value, "spec": spec}
+        job = {"template": template}
+        item = {
+            "kind": kind,
+            "metadata": {"name": "it", "annotations": value, "labels": value},
+            "spec": {**spec, **job, "jobTemplate": {"spec": job}, "selector": value},
+            "rules": value,
+            "subjects": value,
+            "roleRef": value,
+        }
+        for rule in RULES:
+            assert all(isinstance(told, str) for told in messages(rule.name, [item]))
+
+
+def test_what_is_found_before_an_unknown_value_counts() -> None:
+    known, unknown = ({"name": name, "image": image} for name, image in (("a", "a"), ("b", "?")))
+    unknown["image"] = UNKNOWN_STRING_VALUE
+    pod = {**UNPINNED, "spec": {"containers": [known, unknown]}}
+    verdicts = judged(
+        Manifests([unknown_checking_proxy(pod)]), [], TODAY, [_BY_NAME["images-pinned"]]
+    )
+    assert "spec.containers[a].image: found 'a'" in next(verdicts).message
+    with pytest.raises(UnknownValueError):
+        next(verdicts)
+
+
+def test_a_secret_that_nobody_knows_yet_keeps_no_budget_from_being_kept() -> None:
+    secret = unknown_checking_proxy({"kind": "Secret", "stringData": UNKNOWN_OBJECT_VALUE})
+    assert messages("budget", [secret, {**UNPINNED}], {"pods": "0"}) == [
+        "Stack budget.pods: found 1, allowed is 0: 1 too much. Most takes it (1)"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("resource_type", "props", "judged"),
+    [
+        ("kubernetes:core/v1:Pod", {"kind": "Pod"}, True),
+        ("kubernetes:core/v1:PodPatch", {"kind": "Pod"}, False),
+        ("kubernetes:core/v1:PodList", {"kind": "PodList"}, False),
+        ("kubernetes:helm.sh/v3:Release", {"chart": "nginx"}, False),
+        ("aws:s3/bucket:Bucket", {"kind": "Pod"}, False),
+    ],
+)
+def test_the_pack_judges_whole_kubernetes_objects_alone(
+    resource_type: str, props: Object, judged: bool
+) -> None:
+    assert pack.is_object(resource_type, props) == judged
+
+
+def test_the_pack_reads_the_file_of_the_stack_that_a_urn_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("Pulumi.yaml").write_text("{name: shop, stackConfigDir: stacks}")
+    Path("stacks").mkdir()
+    Path("stacks/Pulumi.dev.yaml").write_text(
+        "config: {budget: 500, 'sidecar-powers:budget': {pods: 3}}"
+    )
+    Path("stacks/Pulumi.empty.yaml").touch()
+    urn = "urn:pulumi:{}::shop::kubernetes:core/v1:Pod::it"
+    assert of_stack(urn.format("dev")).budget == {"pods": "3"}
+    for stack in ("empty", "other"):
+        assert of_stack(urn.format(stack)).budget == {}
