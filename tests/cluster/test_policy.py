@@ -36,9 +36,9 @@ def waived(expires: str) -> Object:
     return {**UNPINNED, "waivers": {"images-pinned": {"Deployment/signal-*": waiver}}}
 
 
-def run(project: Project, command: str, **settings: Any) -> Done:
+def run(project: Project, *command: str, **settings: Any) -> Done:
     project.configure(**settings)
-    return project.pulumi(command, "--policy-pack", str(paths.ROOT / "policy"))
+    return project.pulumi(*command, "--policy-pack", str(paths.ROOT / "policy"))
 
 
 def verdicts(project: Project) -> Iterator[Verdict]:
@@ -74,7 +74,7 @@ def test_the_engine_finds_what_is_found_in_rendered_manifests(
 def test_up_deploys_nothing_that_violates_a_policy(
     local_cluster: Cluster, project: Project
 ) -> None:
-    done = run(project, "up", **UNSCOPED)
+    done = run(project, "up", "--yes", **UNSCOPED)
     assert done.code != 0, done.output
     assert "rbac-scoped-pod-patch" in done.output
     names = [item.metadata.name for item in local_cluster.core.list_namespace().items]
