@@ -31,7 +31,7 @@ _IMMUTABLE: dict[tuple[str, str], Sequence[str]] = {
         *("spec.dataSource", "spec.dataSourceRef", "spec.volumeMode"),
     ],
     ("", "Pod"): ["spec"],
-    ("", "ResourceQuota"): ["spec.scopes", "spec.scopeSelector"],
+    ("", "ResourceQuota"): ["spec.scopes"],
     ("", "Secret"): ["type"],
     ("", "Service"): ["spec.clusterIP", "spec.clusterIPs"],
     ("apps", "DaemonSet"): ["spec.selector"],
@@ -57,8 +57,22 @@ _MUTABLE: dict[tuple[str, str], Sequence[str]] = {
 }
 """Exceptions from the above."""
 
-_EXTENSIBLE: dict[tuple[str, str], Sequence[str]] = {("", "Pod"): ["spec.tolerations"]}
-"""Lists that can grow, and not change otherwise."""
+_ADDABLE: dict[tuple[str, str], Sequence[str]] = {
+    ("", "PersistentVolume"): ["spec.nodeAffinity"],
+    ("", "Pod"): ["spec.tolerations"],
+}
+"""What can be set, or grow, but not change otherwise."""
+
+_DEFAULTS: dict[tuple[str, str], dict[str, str]] = {
+    ("", "PersistentVolume"): {"spec.volumeMode": "Filesystem"},
+    ("", "PersistentVolumeClaim"): {"spec.volumeMode": "Filesystem"},
+    ("batch", "Job"): {"spec.completionMode": "NonIndexed"},
+    ("storage.k8s.io", "StorageClass"): {
+        "reclaimPolicy": "Delete",
+        "volumeBindingMode": "Immediate",
+    },
+}
+"""What the API server puts where nothing is said: to say it is no change to it."""
 
 _DATA = {
     ("", "ConfigMap"): ("enableConfigMapMutable", ("data", "binaryData")),
@@ -86,8 +100,11 @@ def _free(kind: tuple[str, str], field: Field) -> bool:
     """Whether this can change in an object that can't change otherwise."""
     if any(covers(parsed(path), field.path) for path in _MUTABLE.get(kind, ())):
         return True
-    grown = [field.path, field.path[:-1]] if field.old is None else []
-    return any(parsed(path) in grown for path in _EXTENSIBLE.get(kind, ()))
+    default = _DEFAULTS.get(kind, {}).get(".".join(field.path))
+    if default and field.old in (None, default) and field.new in (None, default):
+        return True
+    added = [field.path, field.path[:-1]] if field.old is None else []
+    return any(parsed(path) in added for path in _ADDABLE.get(kind, ()))
 
 
 def parsed(text: str) -> Path:

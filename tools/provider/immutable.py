@@ -17,7 +17,6 @@ _IMMUTABLE = {
     "DaemonSet": _SELECTOR,
     "Deployment": _SELECTOR,
     "Job": (
-        "spec.completionMode",
         "spec.completions",
         "spec.parallelism",
         "spec.selector",
@@ -25,19 +24,16 @@ _IMMUTABLE = {
     ),
     "PersistentVolumeClaim": (
         "spec.accessModes",
-        "spec.dataSource",
-        "spec.dataSourceRef",
         "spec.selector",
         "spec.storageClassName",
-        "spec.volumeMode",
         "spec.volumeName",
     ),
     "Pod": ("spec",),
     "ReplicaSet": _SELECTOR,
-    "ResourceQuota": ("spec.scopes", "spec.scopeSelector"),
+    "ResourceQuota": ("spec.scopes",),
     "RoleBinding": ("roleRef",),
     "Secret": ("type",),
-    "Service": ("spec.clusterIP", "spec.clusterIPs"),
+    "Service": ("spec.clusterIP",),
     "StatefulSet": (
         "spec.podManagementPolicy",
         "spec.revisionHistoryLimit",
@@ -45,7 +41,7 @@ _IMMUTABLE = {
         "spec.serviceName",
         "spec.volumeClaimTemplates",
     ),
-    "StorageClass": ("parameters", "provisioner", "reclaimPolicy", "volumeBindingMode"),
+    "StorageClass": ("parameters", "provisioner"),
 }
 """Fields that cannot change in place, by kind; the API server is asked about all others.
 
