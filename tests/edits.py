@@ -27,8 +27,9 @@ class Edit:
     after: Config
     verdicts: Mapping[str, str] = field(default_factory=dict[str, str])
     """By kind and name; all objects that are not named stay as they are."""
-    published: Mapping[str, str] = field(default_factory=dict[str, str])
-    """What the published plugin does instead, where it differs."""
+    published: str = ""
+    """`fail` where the published plugin's preview does: from an object that it has created and
+    never updated, its dry run takes nothing away, and then two are called alike."""
 
     def __str__(self) -> str:
         return self.name
@@ -58,6 +59,9 @@ FULL = stack(
 )
 """One with what can be taken away again."""
 
+BEFORE = [DEPLOYED, PODS, FULL]
+"""All files before edits."""
+
 
 def _demo(before: Config, key: str, **options: Any) -> Config:
     """The file with these options of a demo more."""
@@ -66,12 +70,18 @@ def _demo(before: Config, key: str, **options: Any) -> Config:
 
 
 def _option(
-    key: str, verdicts: Mapping[str, str], before: Config = DEPLOYED, **options: Any
+    key: str,
+    verdicts: Mapping[str, str],
+    before: Config = DEPLOYED,
+    published: str = "",
+    **options: Any,
 ) -> Edit:
     """An option of a demo that was not given."""
     form = " as a pod" if before is PODS else ""
     written = yaml.safe_dump(options, default_flow_style=True, width=1000).strip()[1:-1]
-    return Edit(f"{key}{form}, {written}", before, _demo(before, key, **options), verdicts)
+    return Edit(
+        f"{key}{form}, {written}", before, _demo(before, key, **options), verdicts, published
+    )
 
 
 def _pod_option(key: str, verdicts: Mapping[str, str], **options: Any) -> Edit:
@@ -84,7 +94,8 @@ def _without(before: Config, key: str) -> Config:
     return {name: before[name] for name in before if name != key}
 
 
-def _updated(*keys: str) -> dict[str, str]:
+def updated(*keys: str) -> dict[str, str]:
+    """The verdicts where these demos' Deployments are updated."""
     return {f"Deployment/{key}-demo": "update" for key in keys}
 
 
@@ -107,17 +118,17 @@ _LIMITS = {"limits": {"cpu": "200m", "memory": "96Mi"}}
 EDITS = [
     Edit("nothing", DEPLOYED, DEPLOYED),
     Edit("a default that is written down", DEPLOYED, _demo(DEPLOYED, "signal", intervalSeconds=10)),
-    _option("signal", _updated("signal"), intervalSeconds=7),
-    _option("signal", _updated("signal"), appIntervalSeconds=7),
-    _option("signal", _updated("signal"), message="Hello | `there`"),
-    _option("signal", _updated("signal"), timeoutSeconds=120),
-    _option("signal", _updated("signal"), sidecars="classic"),
-    _option("signal", _updated("signal"), images={"shell": "busybox:1.37.1"}),
-    _option("signal", _updated("signal"), images={"signal-sender": "busybox:1.37.1"}),
-    _option("signal", _updated("signal"), resources={"main-app": _LIMITS}),
+    _option("signal", updated("signal"), intervalSeconds=7),
+    _option("signal", updated("signal"), appIntervalSeconds=7),
+    _option("signal", updated("signal"), message="Hello | `there`"),
+    _option("signal", updated("signal"), timeoutSeconds=120),
+    _option("signal", updated("signal"), published="fail", sidecars="classic"),
+    _option("signal", updated("signal"), images={"shell": "busybox:1.37.1"}),
+    _option("signal", updated("signal"), images={"signal-sender": "busybox:1.37.1"}),
+    _option("signal", updated("signal"), resources={"main-app": _LIMITS}),
     _option(
         "signal",
-        {**_updated("signal"), "PodDisruptionBudget/signal-demo": "create"},
+        {**updated("signal"), "PodDisruptionBudget/signal-demo": "create"},
         replicas=2,
     ),
     _option(
@@ -125,18 +136,18 @@ EDITS = [
         {"Deployment/signal-demo": "delete", "Pod/signal-demo": "create"},
         workload="pod",
     ),
-    _option("shared-filesystem", _updated("shared-filesystem"), port=9090),
-    _option("shared-filesystem", _updated("shared-filesystem"), port=80),
-    _option("shared-filesystem", _updated("shared-filesystem"), sizeLimit="2Mi"),
-    _option("init-sidecar", _updated("init-sidecar"), initialText="Other"),
-    _option("init-sidecar", _updated("init-sidecar"), updatedText="Other"),
-    _option("init-sidecar", _updated("init-sidecar"), sizeLimit="2Mi"),
-    _option("resource", _updated("resource"), loadWorkers=0),
-    _option("resource", _updated("resource"), port=9090),
-    _option("env-inherit", _updated("env-inherit"), initialVersion="2.0.0"),
+    _option("shared-filesystem", updated("shared-filesystem"), published="fail", port=9090),
+    _option("shared-filesystem", updated("shared-filesystem"), published="fail", port=80),
+    _option("shared-filesystem", updated("shared-filesystem"), sizeLimit="2Mi"),
+    _option("init-sidecar", updated("init-sidecar"), initialText="Other"),
+    _option("init-sidecar", updated("init-sidecar"), updatedText="Other"),
+    _option("init-sidecar", updated("init-sidecar"), sizeLimit="2Mi"),
+    _option("resource", updated("resource"), loadWorkers=0),
+    _option("resource", updated("resource"), published="fail", port=9090),
+    _option("env-inherit", updated("env-inherit"), initialVersion="2.0.0"),
     _option(
         "env-inherit",
-        {**_updated("env-inherit"), **_labeler("replace", "other")},
+        {**updated("env-inherit"), **_labeler("replace", "other")},
         serviceAccount="other",
     ),
     _option(
@@ -168,7 +179,7 @@ EDITS = [
         DEPLOYED,
         {**DEPLOYED, "defaults": {"resources": _LIMITS}},
         # The containers of `resource` have limits of their own.
-        _updated(*DEMOS.keys() - {"resource"}),
+        updated(*DEMOS.keys() - {"resource"}),
     ),
     Edit(
         "the same quantity in other words",

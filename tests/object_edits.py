@@ -25,8 +25,8 @@ class ObjectEdit:
     new: Any
     verdict: str
     published: str = ""
-    """What the published plugin does, if that is something else: `fail` where it takes for an
-    update what the API server refuses, so that there is no preview."""
+    """What the published plugin does, if that is something else: `fail` where its preview does,
+    because the API server refuses the update."""
     beside: Sequence[Object] = ()
     """What it needs on the cluster."""
 
@@ -53,9 +53,10 @@ _CPU = "resources.limits.cpu"
 _STORAGE = "spec.resources.requests.storage"
 _SIZE = "spec.volumes.0.emptyDir.sizeLimit"
 _LIMIT = "spec.limits.0.max.cpu"
-_EXPRESSIONS = "spec.scopeSelector.matchExpressions"
-_SCOPE = {"scopeName": "Terminating", "operator": "Exists"}
+_SCOPES = {"matchExpressions": [{"scopeName": "Terminating", "operator": "Exists"}]}
 _SOURCE = {"kind": "PersistentVolumeClaim", "name": "other"}
+_TERM = {"matchExpressions": [{"key": "a", "operator": "Exists"}]}
+_NODES = {"required": {"nodeSelectorTerms": [_TERM]}}
 _PROBE = {"tcpSocket": {"port": 80}}
 _TAINT = {"key": "a", "operator": "Exists"}
 _USER = {"kind": "User", "name": "a"}
@@ -93,7 +94,7 @@ OBJECT_EDITS = [
         ("label", "metadata.labels.app", "it", "new", "update"),
         ("deadline", "spec.activeDeadlineSeconds", None, 60, "update"),
         ("tolerations", "spec.tolerations", None, [_TAINT], "update"),
-        ("toleration less", "spec.tolerations", [_TAINT], None, "replace", "fail"),
+        ("toleration less", "spec.tolerations", [_TAINT], None, "replace", "update"),
     ),
     *_edits(
         "deployment",
@@ -123,12 +124,17 @@ OBJECT_EDITS = [
         ("parallelism", "spec.parallelism", None, 2, "replace"),
         ("backoff limit", "spec.backoffLimit", 1, 2, "update"),
     ),
-    *_edits("job", _COUNTED, ("mode", "spec.completionMode", None, "Indexed", "replace", "fail")),
+    *_edits(
+        "job",
+        _COUNTED,
+        ("mode", "spec.completionMode", None, "Indexed", "replace", "fail"),
+        ("default mode", "spec.completionMode", None, "NonIndexed", "update"),
+    ),
     *_edits(
         "service",
         objects.SERVICE,
         ("address", "spec.clusterIP", None, "None", "replace"),
-        ("port", "spec.ports.0.port", 80, 81, "update"),
+        ("port", "spec.ports.0.port", 80, 81, "update", "fail"),
         ("type", "spec.type", None, "NodePort", "update"),
     ),
     *_edits("claim", _BOUND, ("size", _STORAGE, "1Gi", "2Gi", "update", "", _GROWING)),
@@ -139,19 +145,25 @@ OBJECT_EDITS = [
         ("class", "spec.storageClassName", None, "fast", "replace"),
         ("modes", "spec.accessModes.0", "ReadWriteOnce", "ReadOnlyMany", "replace"),
         ("source", "spec.dataSource", None, _SOURCE, "replace", "fail"),
+        ("volume mode", "spec.volumeMode", None, "Block", "replace", "fail"),
+        ("default volume mode", "spec.volumeMode", None, "Filesystem", "update"),
     ),
     *_edits(
         "volume",
         objects.VOLUME,
         ("source", "spec.hostPath.path", "/old", "/new", "replace"),
         ("reclaim policy", "spec.persistentVolumeReclaimPolicy", None, "Delete", "update"),
+        ("nodes", "spec.nodeAffinity", None, _NODES, "update"),
+        ("default mode", "spec.volumeMode", None, "Filesystem", "update"),
     ),
     *_edits(
         "class",
         objects.CLASS,
         ("provisioner", "provisioner", "old", "new", "replace"),
-        ("parameters", "parameters.kind", None, "fast", "replace"),
+        ("parameters", "parameters", None, {"kind": "fast"}, "replace"),
         ("reclaim policy", "reclaimPolicy", None, "Retain", "replace", "fail"),
+        ("default reclaim policy", "reclaimPolicy", None, "Delete", "update"),
+        ("default binding mode", "volumeBindingMode", None, "Immediate", "update"),
         ("expansion", "allowVolumeExpansion", False, True, "update"),
     ),
     *_edits("role", objects.ROLE, ("verbs", "rules.0.verbs.0", "get", "list", "update")),
@@ -167,7 +179,7 @@ OBJECT_EDITS = [
         ("amount", "spec.hard.pods", "9", "8", "update"),
         ("amount in other words", "spec.hard.memory", "9Gi", "9216Mi", "none"),
         ("scopes", "spec.scopes", None, ["Terminating"], "replace"),
-        ("scope selector", _EXPRESSIONS, None, [_SCOPE], "replace", "fail"),
+        ("scope selector", "spec.scopeSelector", None, _SCOPES, "update"),
     ),
     *_edits(
         "limit range",
@@ -188,7 +200,7 @@ OBJECT_EDITS = [
         "budget",
         objects.BUDGET,
         ("number", "spec.maxUnavailable", 1, 2, "update"),
-        ("pods", "spec.selector.matchLabels.a", None, "b", "update"),
+        ("pods", "spec.selector", None, {"matchLabels": {"a": "b"}}, "update"),
     ),
     *_edits(
         "network policy",

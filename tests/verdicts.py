@@ -12,20 +12,25 @@ from tools.render import render
 
 _INTRODUCTION = f"""# Verdicts
 
-What becomes of each object when a stack's file or an object is edited: what `make diff` says
-without a cluster, and what Pulumi's engine does on one. `make test` holds the first column
-against `make diff`. `make e2e` and `make e2e-long` deploy what was there before each edit and hold
-the second column against `pulumi preview`. It is with the stand-in for the published Kubernetes
-plugin, or with the plugin itself where that is at hand. The third column was recorded with the
-plugin, built from its source after version {PUBLISHED}.
+What becomes of each object when a stack's file or an object is edited. `make diff` says it without
+a cluster, and `make test` holds it to the first column. The engine does it: `make e2e` and `make
+e2e-long` deploy what was there before each edit, and hold `pulumi preview` to the second column
+with the stand-in for the published Kubernetes plugin, or to the third with the plugin itself,
+where that is at hand. The third was recorded with the plugin built from its source after version
+{PUBLISHED}.
 
-Objects that a row does not name stay as they are. `fail`: the plugin takes for an update what the
-API server refuses, so that there is no preview; `make diff` and the stand-in say what then
-helps. This page is made by `python -m tests.verdicts`.
+What a row does not name stays as it is. `fail` means that there is no preview, because the API
+server refuses the update that the plugin tries:
+- Some fields that cannot change it does not know. `make diff` and the stand-in say what then
+  helps, a replacement; `replace_on_changes` brings it about, and the demos' bare Pods have it.
+- From an object that it has created and never updated, its dry run takes nothing away, so that two
+  ports or containers are called alike. The update itself works: `pulumi up --skip-preview`.
+
+This page is made by `python -m tests.verdicts`.
 """
 
 _HEAD = """
-| edit | `make diff` | engine | published plugin |
+| edit | `make diff` | engine, stand-in | engine, published plugin |
 | --- | --- | --- | --- |
 """
 
@@ -57,8 +62,8 @@ def page() -> str:
 
 def _stack_row(edit: Edit) -> str:
     diff = compared(rendered(edit.before), rendered(edit.after))
-    published = {**edit.verdicts, **edit.published}
-    return _row(edit.name, *map(_told, (diff, edit.verdicts, published)))
+    verdicts = _told(edit.verdicts)
+    return _row(edit.name, _told(diff), verdicts, edit.published or verdicts)
 
 
 def _object_row(edit: ObjectEdit) -> str:

@@ -1,9 +1,12 @@
 """What the engine does with an edit of a stack's file is what `make diff` says."""
 
+from typing import Any
+
 import pytest
 
 from tests.cluster.project import Project
-from tests.edits import DEPLOYED, EDITS, FULL, PODS, Config, Edit
+from tests.edits import BEFORE, DEMOS, DEPLOYED, EDITS, Config, Edit, updated
+from tools import engine
 from tools.diff.compare import compare
 from tools.diff.model import Item, Verdict
 from tools.render import render
@@ -11,28 +14,51 @@ from tools.render import render
 pytestmark = pytest.mark.xdist_group("demos")
 """One after another: the node's CPU has room for the demos' requests a few times only."""
 
-FILES = {"deployed": DEPLOYED, "pods": PODS, "full": FULL}
+ONE_UPDATE = [updated(key) for key in DEMOS]
+
+
+class Deployed:
+    """One stack's file after another, each deployed once for all its edits."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self.items: list[Item] = []
+        self._config: Config = {}
+
+    def start(self, config: Config) -> None:
+        if config is not self._config:
+            if self._config:
+                self.project.destroy()
+            configure(self.project, config)
+            self.project.up()
+            self.items, self._config = rendered(self.project), config
 
 
 @pytest.fixture(scope="module")
-def deployed(project: Project, request: pytest.FixtureRequest) -> list[Item]:
-    """What of a file is deployed. Each is deployed once, and all its edits are previewed."""
-    configure(project, FILES[request.param])
-    project.up()
-    return rendered(project)
+def deployed(project: Project) -> Deployed:
+    return Deployed(project)
 
 
-@pytest.mark.parametrize(
-    ("deployed", "edit"),
-    [(name, edit) for name in FILES for edit in EDITS if edit.before is FILES[name]],
-    ids=lambda value: str(value) if isinstance(value, Edit) else value,
-    indirect=["deployed"],
-)
-def test_an_edit_has_the_engines_verdict(
-    project: Project, deployed: list[Item], edit: Edit
-) -> None:
+def cases() -> list[Any]:
+    """The edits by what is deployed for them."""
+    edits = sorted(EDITS, key=lambda edit: BEFORE.index(edit.before))
+    return [pytest.param(edit, marks=[pytest.mark.long] if is_long(edit) else []) for edit in edits]
+
+
+def is_long(edit: Edit) -> bool:
+    """Whether it needs a deployment of its own, or is one of many options of a Deployment."""
+    return edit.before is not DEPLOYED or edit.verdicts in ONE_UPDATE
+
+
+@pytest.mark.parametrize("edit", cases(), ids=str)
+def test_an_edit_has_the_engines_verdict(deployed: Deployed, edit: Edit) -> None:
+    deployed.start(edit.before)
+    project = deployed.project
     configure(project, edit.after)
     after = rendered(project)
+    if edit.published and not engine.uses_standin(engine.LOCAL):
+        assert project.pulumi("preview").code != 0
+        return
     previewed = {
         urn.split("::", 2)[2]: change.operation
         for urn, change in project.previewed().items()
@@ -40,10 +66,10 @@ def test_an_edit_has_the_engines_verdict(
     }
     assert previewed == {
         change.item.urn: change.verdict
-        for change in compare(deployed, after)
+        for change in compare(deployed.items, after)
         if change.verdict is not Verdict.NONE
     }
-    items = {item.urn: item for item in [*deployed, *after]}
+    items = {item.urn: item for item in [*deployed.items, *after]}
     named = {f"{items[urn].kind}/{items[urn].name}": previewed[urn] for urn in previewed}
     assert named == {placed(project, name): edit.verdicts[name] for name in edit.verdicts}
 

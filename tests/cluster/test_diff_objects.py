@@ -13,9 +13,11 @@ from pulumi import ResourceOptions
 from tests.cluster.faults import within
 from tests.cluster.provider_stack import Stack, core_api, throw_away
 from tests.object_edits import OBJECT_EDITS, ObjectEdit
-from tests.objects import Object, edited
+from tests.objects import NAMESPACE, Object, edited
 from tools import engine
 from tools.status import is_list, is_map
+
+pytestmark = pytest.mark.xdist_group("diff-objects")
 
 
 def expected(edit: ObjectEdit) -> str:
@@ -24,35 +26,39 @@ def expected(edit: ObjectEdit) -> str:
 
 
 @pytest.fixture(scope="module")
-def found(local_cluster: object, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """The operation on each object, by the edit's name."""
+def found(
+    local_cluster: object, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, str]]:
+    """What becomes of each object, by the edit's name."""
     path = engine.environment(engine.LOCAL)["PATH"]
     with throw_away(tmp_path_factory.mktemp("objects"), PATH=path) as stack:
         try:
             stack.up(lambda: _program(stack.name, ()))
             within(30, lambda: _is_bound(stack.name))
-            together = [edit for edit in OBJECT_EDITS if expected(edit) != "fail"]
-            stack.preview(lambda: _program(stack.name, together))
-            yield stack
+            yield _verdicts(stack)
         finally:
             stack.destroy()
 
 
 @pytest.mark.parametrize("edit", OBJECT_EDITS, ids=str)
-def test_an_edit_has_the_engines_verdict(found: Stack, edit: ObjectEdit) -> None:
-    assert _verdict(found, edit) == expected(edit)
+def test_an_edit_has_the_engines_verdict(found: dict[str, str], edit: ObjectEdit) -> None:
+    assert found[edit.name] == expected(edit)
 
 
-def _verdict(stack: Stack, edit: ObjectEdit) -> str:
-    if expected(edit) == "fail":
-        stack.failure(stack.preview, lambda: _program(stack.name, [edit]))
-        return "fail"
-    return stack.operations[edit.name].replace("same", "none")
+def _verdicts(stack: Stack) -> dict[str, str]:
+    """Of one preview, and of one more for each edit whose preview should fail."""
+    alone = [edit for edit in OBJECT_EDITS if expected(edit) == "fail"]
+    stack.preview(lambda: _program(stack.name, [e for e in OBJECT_EDITS if e not in alone]))
+    found = {name: stack.operations[name].replace("same", "none") for name in stack.operations}
+    for edit in alone:
+        stack.failure(stack.preview, lambda edit=edit: _program(stack.name, [edit]))
+        found[edit.name] = "fail"
+    return found
 
 
 def _program(prefix: str, changed: Collection[ObjectEdit]) -> None:
     """Register every object, these as they are after the edit."""
-    there = _register("there", {"kind": "Namespace", "metadata": {"name": f"{prefix}-there"}})
+    there = _register("there", _placed(NAMESPACE, {"it": f"{prefix}-there"}))
     for number, edit in enumerate(OBJECT_EDITS):
         name = f"{prefix}-{number}"
         words = {"it": name, "new": f"{name}-new", "here": prefix, "there": f"{prefix}-there"}
@@ -65,7 +71,7 @@ def _program(prefix: str, changed: Collection[ObjectEdit]) -> None:
 
 
 def _register(name: str, item: Object, *needed: pulumi.Resource) -> pulumi.Resource:
-    group, _, version = item.get("apiVersion", "v1").rpartition("/")
+    group, _, version = item["apiVersion"].rpartition("/")
     token = f"kubernetes:{group or 'core'}/{version}:{item['kind']}"
     options = ResourceOptions(depends_on=needed)
     return pulumi.CustomResource(token, name, _unawaited(item), options)
