@@ -12,6 +12,8 @@ from typing import Any
 from tools import engine
 from tools.diff.as_markdown import code
 
+COMMAND = ("refresh", "--preview-only", "--json")
+
 _FOUND = {"update": "changed", "delete": "deleted"}
 """What a step that a refresh would do tells of its object."""
 
@@ -21,8 +23,11 @@ _ROWS, _FIELDS = 200, 3
 
 def drift(stack: str) -> list[str]:
     """What differs, a Markdown row each. Raises CommandError if nobody can tell."""
-    words = ("refresh", "--preview-only", "--json", "--non-interactive")
-    digest: dict[str, Any] = json.loads(engine.pulumi(stack, *words, quiet=True))
+    return rows(json.loads(engine.pulumi(stack, *COMMAND, "--non-interactive", quiet=True)))
+
+
+def rows(digest: dict[str, Any]) -> list[str]:
+    """What differs by what the command prints, a Markdown row each."""
     # Of a stack without anything in it there are no steps.
     return [_row(step) for step in digest.get("steps", []) if step["op"] in _FOUND]
 

@@ -12,7 +12,7 @@ import yaml
 from kubernetes import client, config, stream
 
 from tests.cluster.program import Object, Program
-from tools import engine, paths
+from tools import drift, engine, paths
 from tools.target import Target
 from tools.verify import Result, verify
 from tools.verify.report import show
@@ -103,6 +103,11 @@ class Project(Program):
             for item in done
             if item.get("logical") and item["op"] != "same"
         }
+
+    def drifted(self) -> list[str]:
+        """What `make drift` would say that others have changed."""
+        words = [word for word in drift.COMMAND if word != "--json"]
+        return drift.rows(self._json(*words))
 
     def registered(self) -> list[Object]:
         """The Kubernetes objects that a preview registers, as the program declares them."""

@@ -92,7 +92,11 @@ def test_what_was_edited_by_hand_is_shown_by_a_refresh_and_repaired_by_an_up(
         'pod-security.kubernetes.io/enforce: "restricted" => "privileged"',
     ):
         assert line in " ".join(shown.output.split()), shown.output
+    drifted = project.drifted()
+    for item in ("Deployment signal-demo", "NetworkPolicy namespace-default-deny"):
+        assert any(row.startswith(f"| `{item}` | changed | `spec") for row in drifted), drifted
     project.up("--refresh")
+    assert project.drifted() == []
     assert_converged(project)
     namespace = local_cluster.core.read_namespace(project.namespace)
     assert namespace.metadata.labels["pod-security.kubernetes.io/enforce"] == "restricted"
