@@ -21,8 +21,11 @@ TARGET = --stack '$(STACK)' --context '$(CONTEXT)'
 PACKAGE = --quiet --no-index --no-deps --no-build-isolation --upgrade --target .local/package .
 ASSENT = $(if $(filter 1,$(YES)),--yes)
 
-.PHONY: up down preview drift recover verify render diff policy report env test lint unit docs \
+.PHONY: help up down preview drift recover verify render diff policy report env test lint unit docs \
 	e2e e2e-long cluster-down cluster-status touched kubeconfig comment issue
+
+help:
+	@sed -n 's/^| `\(make [a-z][^`]*\)`[^|]* | \(.*\) |$$/\1\n    \2/p' README.md
 
 up:
 	@$(INSTALL) $(GOAL)

@@ -17,6 +17,7 @@ from typing import NotRequired
 import pulumi
 
 from .manifest import Object
+from .messages import check_keys
 from .pod_labeler import PodLabeler, PodLabelerArgs
 from .workload import API_ACCESS, Pattern, PodTemplate, WorkloadArgs, script
 
@@ -119,6 +120,7 @@ class EnvInherit(Pattern):
     def __init__(
         self, name: str, args: EnvInheritArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
+        check_keys(args, EnvInheritArgs)
         super().__init__("sidecar-powers:index:EnvInherit", name, {}, opts)
         bundle: PodLabelerArgs = {
             "namespace": args.get("namespace", "default"),

@@ -15,6 +15,7 @@ from typing import NotRequired
 import pulumi
 
 from .manifest import Object
+from .messages import check_keys
 from .workload import Pattern, PodTemplate, WorkloadArgs, empty_dir, script
 
 APP_DIRECTORY = "/app"
@@ -81,6 +82,7 @@ class InitSidecar(Pattern):
     def __init__(
         self, name: str, args: InitSidecarArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
+        check_keys(args, InitSidecarArgs)
         super().__init__("sidecar-powers:index:InitSidecar", name, {}, opts)
         self._deploy(
             name,

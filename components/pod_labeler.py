@@ -12,6 +12,7 @@ from typing import NotRequired, TypedDict
 import pulumi
 
 from .manifest import Object, register
+from .messages import check_keys
 
 
 class PodLabelerArgs(TypedDict):
@@ -107,6 +108,7 @@ class PodLabeler(pulumi.ComponentResource):
     def __init__(
         self, name: str, args: PodLabelerArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
+        check_keys(args, PodLabelerArgs)
         super().__init__("sidecar-powers:index:PodLabeler", name, {}, opts)
         from pulumi_kubernetes.core.v1 import ServiceAccount
         from pulumi_kubernetes.rbac.v1 import Role, RoleBinding

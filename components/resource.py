@@ -14,6 +14,7 @@ from typing import NotRequired
 import pulumi
 
 from .manifest import Object
+from .messages import check_keys
 from .workload import Pattern, PodTemplate, Resources, WorkloadArgs, empty_dir, nginx, script
 
 
@@ -71,6 +72,7 @@ class Resource(Pattern):
     def __init__(
         self, name: str, args: ResourceArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
+        check_keys(args, ResourceArgs)
         super().__init__("sidecar-powers:index:Resource", name, {}, opts)
         self._deploy(
             name,

@@ -12,6 +12,7 @@ from typing import NotRequired, TypedDict
 import pulumi
 
 from .manifest import Object, register
+from .messages import check_keys
 from .workload import API_ACCESS, RESOURCES
 
 
@@ -57,6 +58,7 @@ class RestrictedNamespace(pulumi.ComponentResource):
     def __init__(
         self, name: str, args: RestrictedNamespaceArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
+        check_keys(args, RestrictedNamespaceArgs)
         super().__init__("sidecar-powers:index:RestrictedNamespace", name, {}, opts)
         from pulumi_kubernetes.core.v1 import LimitRange, Namespace, ResourceQuota
         from pulumi_kubernetes.networking.v1 import NetworkPolicy

@@ -13,6 +13,7 @@ from typing import NotRequired
 
 import pulumi
 
+from .messages import check_keys
 from .workload import Pattern, PodTemplate, WorkloadArgs, empty_dir, nginx, script
 
 PAGES = "/usr/share/nginx/html"
@@ -81,6 +82,7 @@ class SharedFilesystem(Pattern):
         args: SharedFilesystemArgs,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
+        check_keys(args, SharedFilesystemArgs)
         super().__init__("sidecar-powers:index:SharedFilesystem", name, {}, opts)
         port = args.get("port", 8080)
         self._deploy(

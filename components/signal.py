@@ -15,6 +15,7 @@ from typing import NotRequired
 
 import pulumi
 
+from .messages import check_keys
 from .workload import Pattern, PodTemplate, WorkloadArgs, script
 
 
@@ -63,6 +64,7 @@ class Signal(Pattern):
     def __init__(
         self, name: str, args: SignalArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
+        check_keys(args, SignalArgs)
         super().__init__("sidecar-powers:index:Signal", name, {}, opts)
         self._deploy(
             name,

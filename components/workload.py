@@ -112,8 +112,11 @@ class PodTemplate:
 def script(name: str, container: str, *args: object) -> list[str]:
     """The command that runs scripts/<name>.sh with these arguments in this container.
 
-    The container's name is the command's `$0`, so that others can find it.
+    The container's name is the command's `$0`, so that others can find it. Raises ValueError for
+    an argument that nobody knows yet.
     """
+    if any(isinstance(arg, pulumi.Output) for arg in args):
+        raise ValueError(f"{container}: its script takes plain values, and no Output")
     # The script's own comment comes first: it is what a process list shows.
     comment, _, body = (_SCRIPTS / f"{name}.sh").read_text().partition("\n\n")
     text = f"{comment}\n\n{_COMMON}\n{body}"

@@ -72,6 +72,8 @@ def _explained(problem: ErrorDetails, model: type[BaseModel]) -> str:
             allowed = f"text that matches {context['pattern']}"
         case "string_too_long":
             allowed = f"at most {context['max_length']} characters"
+        case "ip_any_network":
+            allowed = "addresses such as 10.96.0.1/32"
         case "literal_error":
             allowed = context["expected"]
         case "value_error":
@@ -88,10 +90,11 @@ def _keys(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
         return list(aliases)
     annotation = aliases[str(path[0])].annotation if path[0] in aliases else None
     rest = path[1:]
-    if get_origin(annotation) is dict:
-        annotation, rest = get_args(annotation)[1], rest[1:]
-    if get_origin(annotation) is Annotated:
-        annotation = get_args(annotation)[0]
+    while get_origin(annotation) in (Annotated, dict):
+        if get_origin(annotation) is Annotated:
+            annotation = get_args(annotation)[0]
+        else:
+            annotation, rest = get_args(annotation)[1], rest[1:]
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return _keys(annotation, rest)
     return []

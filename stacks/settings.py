@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from importlib import import_module
 from types import ModuleType
 from typing import Any, cast
@@ -130,7 +131,7 @@ def read(config: Mapping[str, Any]) -> Stack:
     Keys of other packages are none of its business. Raises SettingsError.
     """
     own = _own(config)
-    problems: list[str] = []
+    problems = [*_misspelt(config)]
     settings = validated(Settings, own, "", problems, namespace="not-read")
     problems += _unpinned("defaults", settings.defaults.images, settings)
     problems += _limits_below(
@@ -138,7 +139,8 @@ def read(config: Mapping[str, Any]) -> Stack:
     )
     found = settings.demos
     if not isinstance(found, Mapping) or not found:
-        problems.append(f"demos: found {found!r}, allowed is at least one of {any_of(PATTERNS)}")
+        allowed = f"a mapping with at least one of {any_of(PATTERNS)}"
+        problems.append(f"demos: found {found!r}, allowed is {allowed}")
         raise SettingsError("\n".join(problems))
     demos: dict[str, Instance] = {}
     for key, value in cast(Mapping[str, Any], found).items():
@@ -168,6 +170,14 @@ def read_policies(config: Mapping[str, Any]) -> PolicySettings:
     if problems:
         raise SettingsError("\n".join(problems))
     return settings
+
+
+def _misspelt(config: Mapping[str, Any]) -> Iterable[str]:
+    """Keys that were probably meant to be the project's."""
+    for key in config:
+        package, _, rest = key.partition(":")
+        if package != PROJECT and get_close_matches(package, [PROJECT]):
+            yield f"{key}: is no key of this project, did you mean {PROJECT}:{rest}?"
 
 
 def _own(config: Mapping[str, Any]) -> dict[str, Any]:

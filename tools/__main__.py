@@ -23,6 +23,10 @@ POLICIES = ("--policy-pack", "policy")
 """What stops an update that violates them."""
 
 
+def _why(error: Exception) -> str:
+    return error.strerror or str(error) if isinstance(error, OSError) else str(error)
+
+
 def _say(line: str) -> None:
     typer.echo(line, err=True)
 
@@ -198,7 +202,7 @@ def render(
         try:
             rendering.write(found, stack, Path(out))
         except (OSError, UnicodeDecodeError) as error:
-            raise CommandError(f"OUT: {error}") from None
+            raise CommandError(f"OUT: {out}: {_why(error)}") from None
     else:
         typer.echo("---\n".join(rendering.to_yaml(item.object) for item in found), nl=False)
     _say(f"{len(found)} objects in {time.monotonic() - started:.2f} s")
@@ -271,7 +275,7 @@ def report(
     try:
         Path(out).write_text(f"{text}\n", encoding="utf-8")
     except OSError as error:
-        raise CommandError(f"OUT: {error}") from None
+        raise CommandError(f"OUT: {out}: {_why(error)}") from None
 
 
 @app.command()

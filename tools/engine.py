@@ -43,8 +43,8 @@ def stack_config(stack: str) -> dict[str, Any]:
     """
     file = stack_file(stack)
     try:
-        content: Any = yaml.safe_load(file.read_text())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        content: Any = yaml.load(file.read_text(), _Loader)
+    except (OSError, ValueError, yaml.YAMLError) as error:
         raise CommandError(f"stacks/{file.name} can't be read: {error}") from None
     found: Any = content
     if isinstance(content, dict):
@@ -58,6 +58,23 @@ def stack_config(stack: str) -> dict[str, Any]:
         raise CommandError(f"stacks/{file.name} can't be read: {error}") from None
     # As for the CLI, a key of no package is the project's.
     return {key if ":" in key else f"{PROJECT}:{key}": config[key] for key in config}
+
+
+class _Loader(yaml.SafeLoader):
+    """As the CLI reads YAML: a key that comes twice is a mistake."""
+
+
+def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
+    keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+    for key in keys:
+        if keys.count(key) > 1:
+            where = f"in the mapping that begins in line {node.start_mark.line + 1}"
+            raise yaml.YAMLError(f"{key} is there twice {where}")
+    loader.flatten_mapping(node)
+    return loader.construct_mapping(node)
+
+
+_Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
 
 
 def environment(stack: str) -> dict[str, str]:

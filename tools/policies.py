@@ -67,7 +67,7 @@ def as_text(found: Judgement) -> str:
             lines += [f"Waived: {about}", *_indented(covered), ""]
     if found.unused:
         told = [f"{waiver.rule}: {waiver.object}" for waiver in found.unused]
-        lines += ["Waivers that nothing needs any more:", *_indented(told), ""]
+        lines += ["Waivers that fit nothing that was found:", *_indented(told), ""]
     counts = f"{len(found.violations) or 'no'} violations, {len(waived) or 'none'} waived"
     return "\n".join(
         [*lines, f"{found.stack}: {len(RULES)} rules, {found.objects} objects, {counts}"]

@@ -46,10 +46,6 @@ def failing_pods() -> dict[str, tuple[dict[str, Any], str]]:
             {"containers": [_image("localhost/absent:1")]},
             'container "app" (image localhost/absent:1): ErrImageNeverPull',
         ),
-        "bad-name": (
-            {"containers": [_image("Not A Name")]},
-            'container "app" (image Not A Name): InvalidImageName',
-        ),
         "crash": (
             {"containers": [container(), _crashing("extra", crash)]},
             'container "extra" (image localhost/sidecar-powers/busybox:bookworm): '
@@ -108,8 +104,6 @@ def test_it_says_why_a_pod_is_not_ready_and_the_next_up_repairs_it(stack: Stack)
     missing = {name: reason for name, (_, reason) in cases.items() if not _says(said, reason)}
     assert not missing, said
     assert f"Pod {stack.name}/no-image is not ready after {TIMEOUT_S} s" in said
-    # Where there is no hope nobody waits.
-    assert f"Pod {stack.name}/bad-name is not ready: " in said
     assert "Traceback" not in said
     # They exist, so the state must know them, or the next up would say that they exist already.
     kept = stack.resources()
@@ -119,6 +113,17 @@ def test_it_says_why_a_pod_is_not_ready_and_the_next_up_repairs_it(stack: Stack)
     repaired = stack.up(lambda: [pod(stack, name) for name in cases])
     assert repaired == {"replace": len(cases)}
     assert stack.up(lambda: [pod(stack, name) for name in cases]) == {"same": len(cases)}
+
+
+def test_it_waits_for_nothing_where_there_is_no_hope(stack: Stack) -> None:
+    # Alone: its failure ends the update before others might have begun.
+    spec: dict[str, Any] = {"containers": [_image("Not A Name")]}
+    started = time.monotonic()
+    said = stack.failure(stack.up, lambda: pod(stack, "bad-name", spec, seconds=120))
+    assert time.monotonic() - started < 60
+    assert f"Pod {stack.name}/bad-name is not ready: " in said
+    assert 'container "app" (image Not A Name): InvalidImageName' in said
+    assert stack.resources()["bad-name"]["initErrors"]
 
 
 def test_it_says_why_a_deployment_is_not_rolled_out(stack: Stack) -> None:

@@ -10,7 +10,7 @@ import pytest
 from tests.objects import CONFIG_MAP, DEPLOYMENT, POD, Object, container, edited, manifest
 from tools.diff import as_json, as_markdown, as_text
 from tools.diff.as_markdown import CAP, MARKER, code, fenced
-from tools.diff.model import Diff, Item, Side, StackDiff
+from tools.diff.model import Diff, Item, Side, StackDiff, Status
 from tools.diff.stack import compared
 
 URN = "a$b::it"
@@ -136,6 +136,20 @@ def test_a_change_of_the_providers_settings_is_told_without_a_kubeconfig() -> No
     assert "kubernetes:context changes from one to two: on another cluster" in shown
     assert "kubernetes:kubeconfig changes: on another cluster" in shown
     assert "secret" not in shown
+
+
+def test_what_the_policies_are_told_otherwise_is_told_to_the_reviewer() -> None:
+    waiver = {"probes": {"Pod/*": {"reason": "A reason.", "expires": "2030-12-31"}}}
+    old = replace(side(POD), policies={"budget": {"pods": "3"}})
+    new = replace(side(POD), policies={"allowUnpinnedImages": True, "waivers": waiver})
+    found = compared("dev", old, new)
+    assert found.status is Status.CHANGED
+    shown = as_text.show(diff(found))
+    assert 'Policies: budget changes from {"pods": "3"} to nothing.' in shown
+    assert "Policies: allowUnpinnedImages changes from nothing to true." in shown
+    assert "Policies: waivers changes from nothing to" in shown
+    assert "Pod/*" in as_markdown.show(diff(found))
+    assert compared("dev", old, old).status is Status.UNCHANGED
 
 
 def test_a_rename_that_only_urns_would_tell_is_pointed_out() -> None:

@@ -119,7 +119,14 @@ def test_large_texts_are_published_whole(shell: Shell, tmp_path: Path) -> None:
     loop = f"{common}\nwhile :; do publish {page} <{tmp_path}/a; publish {page} <{tmp_path}/b; done"
     shell.run("sh", "-c", loop)
     wait_for(page.exists)
-    seen = {page.read_text() for _ in range(300)}
+    seen: set[str] = set()
+
+    def seen_both() -> bool:
+        seen.add(page.read_text())
+        return seen >= both
+
+    wait_for(seen_both)
+    seen |= {page.read_text() for _ in range(300)}
     assert seen == both
 
 

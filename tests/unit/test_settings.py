@@ -246,7 +246,7 @@ def test_a_namespace_is_a_label_and_the_stacks_own(namespace: str) -> None:
 
 @pytest.mark.parametrize("demos", [{}, None, [], "signal"])
 def test_a_stack_has_at_least_one_demo(demos: Any) -> None:
-    assert "allowed is at least one of shared-filesystem" in problems(demos)[-1]
+    assert "allowed is a mapping with at least one of shared-filesystem" in problems(demos)[-1]
 
 
 @pytest.mark.parametrize("key", ["Signal", "a_b", "a" * 59, "-a"])
@@ -272,3 +272,18 @@ def test_the_api_servers_address_is_checked(address: Any) -> None:
 def test_secrets_of_other_packages_are_not_read() -> None:
     config = {f"{PROJECT}:namespace": "here", f"{PROJECT}:demos": json.dumps({"signal": {}})}
     assert read(decoded({**config, "kubernetes:context": "x", "aws:region": "y"})).demos
+
+
+def test_a_key_of_a_misspelt_project_is_told() -> None:
+    with pytest.raises(SettingsError) as error:
+        read(
+            {
+                f"{PROJECT}:namespace": "here",
+                f"{PROJECT}:demos": {"signal": {}},
+                "sidecar-power:quota": {},
+                "kubernetes:context": "x",
+            }
+        )
+    assert str(error.value) == (
+        "sidecar-power:quota: is no key of this project, did you mean sidecar-powers:quota?"
+    )

@@ -86,6 +86,24 @@ def test_the_local_stacks_empty_passphrase_goes_with_any_backend(
     assert engine.environment("local")["PULUMI_CONFIG_PASSPHRASE"] == ""
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("config: {a: 1, b: 2, a: 3}", "a is there twice"),
+        ("config:\n  day: 2027-13-30\n", "month must be in 1..12"),
+        ("config: [", "can't be read"),
+    ],
+)
+def test_a_file_that_the_cli_could_not_read_is_refused_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, message: str
+) -> None:
+    stack_files(tmp_path, monkeypatch)
+    (tmp_path / "stacks" / "Pulumi.dev.yaml").write_text(text)
+    with pytest.raises(CommandError, match=r"^stacks/Pulumi\.dev\.yaml can't be read: ") as error:
+        engine.stack_config("dev")
+    assert message in str(error.value)
+
+
 def test_keys_of_no_package_are_the_projects(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

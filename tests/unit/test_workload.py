@@ -1,10 +1,18 @@
 """What holds for every pattern, in each form."""
 
 import re
-from typing import Any
+from typing import Any, cast
 
+import pulumi
 import pytest
 
+from components.env_inherit import EnvInherit
+from components.init_sidecar import InitSidecar
+from components.pod_labeler import PodLabeler
+from components.resource import Resource
+from components.restricted_namespace import RestrictedNamespace
+from components.shared_filesystem import SharedFilesystem
+from components.signal import Signal
 from tests.unit.hardening import assert_hardened
 from tests.unit.patterns import PATTERNS
 from tests.unit.recorder import Object, containers, outputs, pod_of, registered
@@ -200,3 +208,34 @@ def test_what_is_not_ready_in_time_has_failed(args: Object, seconds: int, kind: 
     if kind == "Deployment":
         # To kubectl too.
         assert objects.one(kind)["spec"]["progressDeadlineSeconds"] == seconds
+
+
+@pytest.mark.parametrize(
+    ("component", "args", "message"),
+    [
+        (Signal, {"interval_second": 3}, "allowed is .*; did you mean interval_seconds\\?"),
+        (Signal, {"intervalSeconds": 3}, "^intervalSeconds: is no key here"),
+        (SharedFilesystem, {"size": "1Mi"}, "^size: is no key here"),
+        (InitSidecar, {"text": "x"}, "^text: is no key here"),
+        (EnvInherit, {"version": "1"}, "^version: is no key here"),
+        (Resource, {"workers": 1}, "^workers: is no key here"),
+        (PodLabeler, {"lable": "phase"}, "; did you mean label\\?"),
+        (RestrictedNamespace, {"protected": True}, "; did you mean protect\\?"),
+    ],
+)
+def test_a_misspelt_argument_is_an_error_of_every_component(
+    component: Any, args: Object, message: str
+) -> None:
+    def program() -> None:
+        with pytest.raises(ValueError, match=message):
+            component("it", args)
+
+    assert registered(program) == []
+
+
+def test_a_script_takes_no_value_that_nobody_knows_yet() -> None:
+    def program() -> None:
+        with pytest.raises(ValueError, match=r"^signal-sender: its script takes plain values"):
+            Signal("it", cast(Any, {"interval_seconds": pulumi.Output.from_input(7)}))
+
+    assert registered(program) == []

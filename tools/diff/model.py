@@ -58,6 +58,8 @@ class Side:
     """Why it can't be rendered."""
     settings: Object = field(default_factory=dict[str, Any])
     """The stack file's settings of the provider, by key without `kubernetes:`."""
+    policies: Object = field(default_factory=dict[str, Any])
+    """What the stack's file says to the policies, by key."""
 
 
 class Verdict(StrEnum):

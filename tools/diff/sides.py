@@ -17,12 +17,15 @@ from typing import Any, cast
 
 import yaml
 
+from stacks.settings import PROJECT
 from tools import paths, toolchain
 from tools.diff.model import Item, Object, Side
 from tools.errors import CommandError
 
 _RUNNER = Path(__file__).with_name("runner.py")
 _REQUIREMENTS = "requirements.txt"
+_POLICIES = ("allowUnpinnedImages", "budget", "waivers")
+"""What a stack's file says to the policies."""
 
 Sides = dict[str, Side]
 """By stack."""
@@ -131,16 +134,21 @@ def _side(root: Path, stack: str, answer: Object) -> Side:
         problem = answer["problem"].replace(f"{root}/", "")
         return Side(problem=problem or "It gives no reason.")
     objects = [Item(item["object"], item["urn"], item["options"]) for item in answer["objects"]]
-    return Side(objects, settings=_settings(root / "stacks" / f"Pulumi.{stack}.yaml"))
+    file = root / "stacks" / f"Pulumi.{stack}.yaml"
+    own = _settings(file, f"{PROJECT}:")
+    return Side(
+        objects,
+        settings=_settings(file, "kubernetes:"),
+        policies={key: own[key] for key in _POLICIES if key in own},
+    )
 
 
-def _settings(file: Path) -> Object:
-    """What a stack's file, which has been rendered, says to the provider."""
+def _settings(file: Path, prefix: str) -> Object:
+    """What a stack's file, which has been rendered, says to the provider or the project."""
     content: Any = yaml.safe_load(file.read_text())
     config: Any = cast(Object, content).get("config") if isinstance(content, dict) else None
     if not isinstance(config, dict):
         return {}
-    prefix = "kubernetes:"
     return {
         str(key).removeprefix(prefix): value
         for key, value in cast(Object, config).items()

@@ -1,8 +1,11 @@
 """A stack at both revisions, compared."""
 
+import json
 from dataclasses import replace
+from typing import Any
 
 from tools.diff.compare import compare
+from tools.diff.fields import differences, written
 from tools.diff.model import Object, Side, StackDiff, Status, Verdict
 from tools.diff.totals import totals
 
@@ -46,6 +49,7 @@ def compared(stack: str, old: Side | None, new: Side | None) -> StackDiff:
         )
         return replace(found, status=Status.REMOVED, notes=[note])
     notes = _settings(before.settings, after.settings)
+    notes += _policies(before.policies, after.policies)
     unchanged = not changes and not notes
     told = all(item.urn for item in before.objects)
     if not told and {Verdict.DELETE, Verdict.CREATE} <= {change.verdict for change in changes}:
@@ -54,6 +58,18 @@ def compared(stack: str, old: Side | None, new: Side | None) -> StackDiff:
             " is shown as deleted and created, where Pulumi may replace it."
         )
     return replace(found, status=Status.UNCHANGED if unchanged else Status.CHANGED, notes=notes)
+
+
+def _policies(old: Object, new: Object) -> list[str]:
+    """What the policies are told otherwise, each value on its own."""
+    return [
+        f"Policies: {written(field.path)} changes from {_told(field.old)} to {_told(field.new)}."
+        for field in differences(old, new)
+    ]
+
+
+def _told(value: Any) -> str:
+    return "nothing" if value is None else json.dumps(value, default=str, ensure_ascii=False)
 
 
 def _settings(old: Object, new: Object) -> list[str]:
