@@ -54,11 +54,28 @@ class Demo:
         label = within(30, lambda: (found := self.label) != before and found)
 
         def at_least(text: str) -> bool:
-            # Versions are times of day; meanwhile there may be a later one.
-            return bool(text) and max(re.findall(r"\d\d-\d\d-\d\d", text), default="") >= label
+            # Meanwhile there may be a later one.
+            return any(_since(label, found) < _DAY_S / 2 for found in _versions(text))
 
         within(90, lambda: at_least(self.run("main-app", "cat /etc/podinfo/version")))
         within(10, lambda: at_least(self.log("main-app")))
+
+
+_DAY_S = 24 * 3600
+
+
+def _versions(text: str) -> list[str]:
+    """The versions in a text, which are times of day."""
+    return re.findall(r"\d\d-\d\d-\d\d", text)
+
+
+def _since(old: str, new: str) -> int:
+    """The seconds between two versions; after midnight they begin again."""
+    (before, after) = (
+        sum(int(part) * unit for part, unit in zip(text.split("-"), (3600, 60, 1), strict=True))
+        for text in (old, new)
+    )
+    return (after - before) % _DAY_S
 
 
 @pytest.fixture
