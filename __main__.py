@@ -3,13 +3,13 @@
 from typing import Any
 
 import pulumi
-from pulumi.runtime.config import CONFIG
+from pulumi.runtime.config import CONFIG, is_config_secret
 
 from components.restricted_namespace import RestrictedNamespace
-from stacks.settings import SettingsError, decoded, read
+from stacks.settings import PROJECT, SettingsError, decoded, read
 
 try:
-    stack = read(decoded(CONFIG.get()))
+    stack = read(decoded(CONFIG.get()), decrypted=is_config_secret(f"{PROJECT}:demos"))
 except SettingsError as error:
     # A RunError is shown as it is, without a traceback.
     file = f"stacks/Pulumi.{pulumi.get_stack()}.yaml"

@@ -55,8 +55,8 @@ def _field(path: str) -> Object:
     return {"fieldRef": {"fieldPath": path}}
 
 
-def pod(args: EnvInheritArgs) -> PodTemplate:
-    """The pod of the pattern."""
+def pod(_name: str, args: EnvInheritArgs) -> PodTemplate:
+    """The pod of an instance."""
     return PodTemplate(
         app={
             "name": "main-app",
@@ -134,7 +134,7 @@ class EnvInherit(Pattern):
         self._deploy(
             name,
             "env-inherit",
-            pod(args),
+            pod(name, args),
             args,
             commands=[
                 "kubectl -n {namespace} logs {workload} -c main-app -f",

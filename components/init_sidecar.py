@@ -50,8 +50,8 @@ def _writer(name: str, *args: object) -> Object:
     }
 
 
-def pod(args: InitSidecarArgs) -> PodTemplate:
-    """The pod of the pattern."""
+def pod(_name: str, args: InitSidecarArgs) -> PodTemplate:
+    """The pod of an instance."""
     return PodTemplate(
         init=[_writer("init-config", args.get("initial_text", "Initial config"))],
         app={
@@ -87,7 +87,7 @@ class InitSidecar(Pattern):
         self._deploy(
             name,
             "init-sidecar",
-            pod(args),
+            pod(name, args),
             args,
             commands=[
                 "kubectl -n {namespace} logs {workload} -c main-app -f",

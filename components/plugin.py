@@ -9,6 +9,7 @@ import pulumi
 from pulumi.provider.experimental import component_provider_host
 
 from .env_inherit import EnvInherit
+from .hot_reload import HotReload
 from .init_sidecar import InitSidecar
 from .pod_labeler import PodLabeler
 from .resource import Resource
@@ -22,6 +23,7 @@ COMPONENTS: list[type[pulumi.ComponentResource]] = [
     Signal,
     EnvInherit,
     Resource,
+    HotReload,
     PodLabeler,
     RestrictedNamespace,
 ]

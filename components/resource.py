@@ -40,8 +40,8 @@ def _resources(
     }
 
 
-def pod(args: ResourceArgs) -> PodTemplate:
-    """The pod of the pattern."""
+def pod(_name: str, args: ResourceArgs) -> PodTemplate:
+    """The pod of an instance."""
     workers = args.get("load_workers", 4)
     load_generator: Object = {
         "name": "load-generator",
@@ -77,7 +77,7 @@ class Resource(Pattern):
         self._deploy(
             name,
             "resource",
-            pod(args),
+            pod(name, args),
             args,
             commands=["kubectl -n {namespace} logs {workload} -c resource-monitor -f"],
         )

@@ -36,8 +36,8 @@ class SharedFilesystemArgs(WorkloadArgs):
     """Size of the shared volume, a quantity. Default `16Mi`."""
 
 
-def pod(args: SharedFilesystemArgs) -> PodTemplate:
-    """The pod of the pattern."""
+def pod(_name: str, args: SharedFilesystemArgs) -> PodTemplate:
+    """The pod of an instance."""
     port = args.get("port", 8080)
     return PodTemplate(
         app=nginx(
@@ -88,7 +88,7 @@ class SharedFilesystem(Pattern):
         self._deploy(
             name,
             "shared-filesystem",
-            pod(args),
+            pod(name, args),
             args,
             commands=[
                 f"kubectl -n {{namespace}} port-forward {{workload}} 8080:{port}",

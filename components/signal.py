@@ -32,8 +32,8 @@ class SignalArgs(WorkloadArgs):
     """What the app prints when it gets the signal. Default `Received SIGHUP!`."""
 
 
-def pod(args: SignalArgs) -> PodTemplate:
-    """The pod of the pattern."""
+def pod(_name: str, args: SignalArgs) -> PodTemplate:
+    """The pod of an instance."""
     return PodTemplate(
         app={
             "name": "main-app",
@@ -69,7 +69,7 @@ class Signal(Pattern):
         self._deploy(
             name,
             "signal",
-            pod(args),
+            pod(name, args),
             args,
             commands=[
                 "kubectl -n {namespace} logs {workload} -c main-app -f",

@@ -18,11 +18,15 @@ from .messages import any_of
 from .usage import RESOURCE_NAMES, pod_usage, qos_class, texts, times
 
 IMAGES = {
-    "nginx": "nginx:1.28.0",
+    "nginx": "nginx:1.28.0-alpine",
     "shell": "busybox:1.37.0",
     "curl": "curlimages/curl:8.14.1",
+    "openssl": "alpine/openssl:3.5.4",
 }
-"""The image of each role; `shell` has sh, date, top and dd, the others sh and their namesake."""
+"""The image of each role: `shell` has busybox, the others have it beside their namesake.
+
+What waits for files to change uses inotifyd or inotifywait, and looks every so often in an image
+without either."""
 
 USER = 65532
 """User and group of every container: any but root; signals need the same one on both sides."""
@@ -34,7 +38,6 @@ _LOW_PORTS = {"name": "net.ipv4.ip_unprivileged_port_start", "value": "0"}
 """Lets any user listen below 1024; one of the sysctls that `restricted` allows."""
 
 _SCRIPTS = Path(__file__).with_name("scripts")
-_COMMON = (_SCRIPTS / "common.sh").read_text()
 
 
 class Resources(TypedDict):
@@ -73,7 +76,7 @@ class WorkloadArgs(TypedDict):
     https://kubernetes.io/docs/concepts/workloads/pods/sidecar-containers/"""
 
     images: NotRequired[dict[str, str]]
-    """Image by role (`nginx`, `shell`, `curl`) or by container name, which wins."""
+    """Image by role (`nginx`, `shell`, `curl`, `openssl`) or by container name, which wins."""
 
     resources: NotRequired[dict[str, Resources]]
     """Requests and limits by container name, laid over the pattern's own."""
@@ -109,17 +112,19 @@ class PodTemplate:
         return [*self.init, self.app, *self.sidecars]
 
 
-def script(name: str, container: str, *args: object) -> list[str]:
+def script(name: str, container: str, *args: object, uses: Sequence[str] = ()) -> list[str]:
     """The command that runs scripts/<name>.sh with these arguments in this container.
 
-    The container's name is the command's `$0`, so that others can find it. Raises ValueError for
-    an argument that nobody knows yet.
+    The script finds there what common.sh has, and the scripts in `uses`. The container's name is
+    the command's `$0`, so that others can find it. Raises ValueError for an argument that nobody
+    knows yet.
     """
     if any(isinstance(arg, pulumi.Output) for arg in args):
         raise ValueError(f"{container}: its script takes plain values, and no Output")
     # The script's own comment comes first: it is what a process list shows.
     comment, _, body = (_SCRIPTS / f"{name}.sh").read_text().partition("\n\n")
-    text = f"{comment}\n\n{_COMMON}\n{body}"
+    shared = [(_SCRIPTS / f"{other}.sh").read_text() for other in ("common", *uses)]
+    text = "\n".join([f"{comment}\n", *shared, body])
     return ["/bin/sh", "-c", text, container, *map(str, args)]
 
 
@@ -129,11 +134,28 @@ def nginx(container: str, directory: str, port: int, mounts: Sequence[Object] = 
     return {
         "name": container,
         "image": "nginx",
-        "command": script("serve", container, directory, port),
+        "command": script("serve", container, directory, port, uses=["nginx"]),
         "ports": [{"name": "http", "containerPort": port}],
         "readinessProbe": {**probe, "periodSeconds": 5},
         "livenessProbe": {"tcpSocket": {"port": "http"}, "periodSeconds": 10},
         "volumeMounts": [*mounts, {"name": "tmp", "mountPath": "/tmp"}],
+    }
+
+
+def selector_of(name: str, pattern: str) -> dict[str, str]:
+    """The labels that tell an instance's pods from all others."""
+    return {"app.kubernetes.io/name": pattern, "app.kubernetes.io/instance": name}
+
+
+def labels_of(name: str, pattern: str) -> dict[str, str]:
+    """The labels of all objects of an instance.
+
+    https://kubernetes.io/docs/concepts/overview/working-with-objects/common-labels/
+    """
+    return {
+        **selector_of(name, pattern),
+        "app.kubernetes.io/part-of": "sidecar-powers",
+        "app.kubernetes.io/managed-by": "pulumi",
     }
 
 
@@ -263,12 +285,7 @@ class Pattern(pulumi.ComponentResource):
             raise ValueError(f"replicas: found {replicas}, a pod allows 1")
         namespace = args.get("namespace", "default")
         spec = pod_spec(template, args)
-        selector = {"app.kubernetes.io/name": pattern, "app.kubernetes.io/instance": name}
-        labels = {
-            **selector,
-            "app.kubernetes.io/part-of": "sidecar-powers",
-            "app.kubernetes.io/managed-by": "pulumi",
-        }
+        selector, labels = selector_of(name, pattern), labels_of(name, pattern)
         pod_labels = {**labels, **template.labels}
         if replicas > 1:
             # On different nodes, if there are different nodes.

@@ -13,15 +13,21 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 def validated(
-    model: type[Model], value: Mapping[str, Any], path: str, problems: list[str], **required: Any
+    model: type[Model],
+    value: Mapping[str, Any],
+    path: str,
+    problems: list[str],
+    decrypted: bool = False,
+    **required: Any,
 ) -> Model:
     """The model of a value, what is wrong with it added to the problems.
 
     What is wrong is then left out, or replaced by what is given for it, so that the rest can be
-    checked further.
+    checked further. `decrypted` says whether secrets stand there in clear.
     """
+    context = {"decrypted": decrypted}
     try:
-        return model.model_validate(value)
+        return model.model_validate(value, context=context)
     except ValidationError as error:
         found = error.errors(include_url=False)
     right = copy.deepcopy(dict(value))
@@ -33,7 +39,7 @@ def validated(
         _remove(right, keys)
     while True:
         try:
-            return model.model_validate({**required, **right})
+            return model.model_validate({**required, **right}, context=context)
         except ValidationError as error:
             # Nothing is complete without what it must have.
             for problem in error.errors(include_url=False):
@@ -76,6 +82,9 @@ def _explained(problem: ErrorDetails, model: type[BaseModel]) -> str:
             allowed = "addresses such as 10.96.0.1/32"
         case "literal_error":
             allowed = context["expected"]
+        case "secret":
+            # What was found is nobody's business.
+            return problem["msg"]
         case "value_error":
             return f"found {found!r}, {context['error']}"
         case _:

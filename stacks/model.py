@@ -17,8 +17,10 @@ from pydantic import (
     Field,
     IPvAnyNetwork,
     StringConstraints,
+    ValidationInfo,
 )
 from pydantic.alias_generators import to_camel
+from pydantic_core import PydanticCustomError
 
 from components.messages import any_of
 from components.quantity import parse_quantity
@@ -93,6 +95,28 @@ def _text(value: object) -> str:
     return value
 
 
+class Encrypted(str):
+    """A secret as it stands in the stack's file: it can be told from another, and not read."""
+
+    __slots__ = ()
+
+
+def _secret(value: object, info: ValidationInfo) -> str:
+    """A secret, which only the engine can read. Never says what it is."""
+    if cast(dict[str, Any], info.context)["decrypted"]:
+        if isinstance(value, str) and value:
+            return value
+    elif isinstance(value, dict):
+        match cast(dict[str, Any], value):
+            case {"secure": str(text), **rest} if not rest:
+                return Encrypted(text)
+            case _:
+                pass
+    raise PydanticCustomError(
+        "secret", "allowed is an encrypted text: pulumi config set --secret --path demos..."
+    )
+
+
 LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 _IMAGE = (
     r"^[a-z0-9]+([._/-]+[a-z0-9]+|:[0-9]+/[a-z0-9]+)*"
@@ -107,6 +131,7 @@ Quantities = dict[Annotated[str, _one_of(RESOURCE_NAMES)], Quantity]
 Seconds = Annotated[int, Field(strict=True, ge=1, le=86400)]
 Port = Annotated[int, Field(strict=True, ge=1, le=65535)]
 Text = Annotated[str, Field(strict=True, min_length=1)]
+Secret = Annotated[str, BeforeValidator(_secret)]
 Image = Annotated[str, Field(strict=True, pattern=_IMAGE)]
 
 
@@ -185,12 +210,18 @@ class Resource(Demo):
     load_workers: Annotated[int, Field(strict=True, ge=0, le=64)] | None = None
 
 
+class HotReload(Demo):
+    directives: Text | None = None
+    port: Port | None = None
+
+
 PATTERNS: dict[str, type[Demo]] = {
     "shared-filesystem": SharedFilesystem,
     "init-sidecar": InitSidecar,
     "signal": Signal,
     "env-inherit": EnvInherit,
     "resource": Resource,
+    "hot-reload": HotReload,
 }
 """The options of each pattern. Its component is the class of that name."""
 

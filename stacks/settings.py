@@ -54,7 +54,7 @@ class Instance:
     @property
     def template(self) -> PodTemplate:
         """The pod of its pattern, before images and resources are chosen."""
-        return self.module.pod(self.args)
+        return self.module.pod(self.name, self.args)
 
     @property
     def names(self) -> list[str]:
@@ -125,10 +125,12 @@ def _json_or_text(value: str) -> Any:
         return value
 
 
-def read(config: Mapping[str, Any]) -> Stack:
+def read(config: Mapping[str, Any], decrypted: bool = False) -> Stack:
     """Check a stack's configuration, keys being `sidecar-powers:namespace` and so on.
 
-    Keys of other packages are none of its business. Raises SettingsError.
+    Keys of other packages are none of its business. `decrypted` says whether the engine has
+    decrypted the secrets of `demos`; as the file has them they are {"secure": "..."}.
+    Raises SettingsError.
     """
     own = _own(config)
     problems = [*_misspelt(config)]
@@ -144,7 +146,7 @@ def read(config: Mapping[str, Any]) -> Stack:
         raise SettingsError("\n".join(problems))
     demos: dict[str, Instance] = {}
     for key, value in cast(Mapping[str, Any], found).items():
-        instance = _demo(key, value, settings, problems)
+        instance = _demo(key, value, settings, problems, decrypted)
         if instance is not None:
             demos[key] = instance
     problems += _unknown_defaults(settings, demos.values())
@@ -186,7 +188,9 @@ def _own(config: Mapping[str, Any]) -> dict[str, Any]:
     return {key.removeprefix(prefix): config[key] for key in config if key.startswith(prefix)}
 
 
-def _demo(key: str, value: Any, settings: Settings, problems: list[str]) -> Instance | None:
+def _demo(
+    key: str, value: Any, settings: Settings, problems: list[str], decrypted: bool
+) -> Instance | None:
     """The instance, what is wrong with it added to the problems; None if it can't be made."""
     path = f"demos.{key}"
     # Objects are named <key>-demo, which must be a DNS label of at most 63 characters.
@@ -202,7 +206,7 @@ def _demo(key: str, value: Any, settings: Settings, problems: list[str]) -> Inst
         allowed = any_of(PATTERNS, str(pattern))
         problems.append(f"{where}: found {pattern!r}, allowed is {allowed}")
         return None
-    demo = validated(PATTERNS[pattern], options, path, problems)
+    demo = validated(PATTERNS[pattern], options, path, problems, decrypted)
     instance = Instance(f"{key}-demo", pattern, _args(key, demo, settings))
     problems += _unpinned(path, demo.images, settings)
     if instance.args["workload"] == "pod" and instance.args.get("replicas", 1) > 1:

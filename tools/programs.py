@@ -15,7 +15,12 @@ class ClusterError(CommandError):
     """Why the local cluster cannot do what was asked."""
 
 
-TESTS = {"busybox": "busybox-static", "curl": "curl"}
+TESTS = {
+    "busybox": "busybox-static",
+    "curl": "curl",
+    "inotifywait": "inotify-tools",
+    "openssl": "openssl",
+}
 """The Debian package of each program that the unit tests run."""
 
 VERIFY = {"curl": "curl"}

@@ -32,7 +32,7 @@ def checks(args: ResourceArgs) -> list[Check]:
     """What must be true of a pod of Resource."""
     interval, port = args.get("interval_seconds", 5), args.get("port", 8080)
     workers = args.get("load_workers", 4)
-    spec = pod_spec(pod(args), cast(WorkloadArgs, args))
+    spec = pod_spec(pod("", args), cast(WorkloadArgs, args))
     containers = [*spec.get("initContainers", []), *spec["containers"]]
     limits = {item["name"]: item["resources"]["limits"] for item in containers}
     predicted = qos_class(spec)

@@ -1,4 +1,4 @@
-"""The five patterns, for tests of what holds for all of them."""
+"""The patterns, for tests of what holds for all of them."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 import pulumi
 
 from components.env_inherit import EnvInherit
+from components.hot_reload import HotReload
 from components.init_sidecar import InitSidecar
 from components.resource import Resource
 from components.shared_filesystem import SharedFilesystem
@@ -17,4 +18,5 @@ PATTERNS: dict[str, Callable[[str, Any], pulumi.ComponentResource]] = {
     "signal": Signal,
     "env-inherit": EnvInherit,
     "resource": Resource,
+    "hot-reload": HotReload,
 }

@@ -1,103 +1,22 @@
 """What the containers' scripts promise, run for real under each shell an image may have."""
 
-import contextlib
 import os
 import re
 import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from components.workload import script
 from tests.unit.api_server import ApiServer
+from tests.unit.shell import Shell, ends_within_a_second, log_of, wait_for
 from tools.paths import ROOT
 
 WEEKDAY = r"[A-Z][a-z]{2} [A-Z][a-z]{2} +\d+ .*20\d\d"
-
-
-class Shell:
-    """Runs scripts as a container would, each in a session of its own."""
-
-    def __init__(self, path: str, folder: Path) -> None:
-        self.env = {"PATH": path, "TZ": "UTC"}
-        self.folder = folder
-        self.started: list[subprocess.Popen[str]] = []
-
-    def start(
-        self, name: str, container: str, *args: object, user: int | None = None, **env: str
-    ) -> subprocess.Popen[str]:
-        _, *command = script(name, container, *args)
-        return self.run("sh", *command, user=user, **env)
-
-    def run(self, *command: str, user: int | None = None, **env: str) -> subprocess.Popen[str]:
-        # Logs go to files, so that no reader keeps a script from ending.
-        log = (self.folder / f"log-{len(self.started)}").open("w+")
-        process = subprocess.Popen(
-            command,
-            env={**self.env, **env},
-            executable=shutil.which(command[0], path=self.env["PATH"]),
-            stdout=log,
-            stderr=log,
-            text=True,
-            start_new_session=True,
-            user=user,
-            # Under nohup it is ignored, and a shell can't trap what it finds ignored.
-            preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
-        )
-        process.stdout = log
-        self.started.append(process)
-        return process
-
-    def stop(self) -> None:
-        for process in self.started:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-
-
-def log_of(process: subprocess.Popen[str]) -> str:
-    assert process.stdout is not None
-    return Path(process.stdout.name).read_text()
-
-
-def wait_for(condition: Callable[[], object], seconds: float = 5) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, f"not within {seconds} s"
-        time.sleep(0.02)
-
-
-@pytest.fixture(scope="session")
-def busybox_path() -> Iterator[str]:
-    """A PATH that has busybox's tools only, and curl."""
-    busybox, curl = shutil.which("busybox"), shutil.which("curl")
-    assert busybox, "busybox is missing: `make test` installs it"
-    assert curl, "curl is missing: `make test` installs it"
-    with tempfile.TemporaryDirectory() as folder:
-        # Tests run processes of other users too.
-        Path(folder).chmod(0o755)
-        subprocess.run([busybox, "--install", "-s", folder], check=True)
-        Path(folder, "curl").symlink_to(curl)
-        yield folder
-
-
-@pytest.fixture(params=["dash", "busybox"])
-def shell(request: pytest.FixtureRequest, busybox_path: str, tmp_path: Path) -> Iterator[Shell]:
-    """`sh` of the system (dash on Debian) with its tools, and busybox with its own."""
-    shell = Shell(busybox_path if request.param == "busybox" else os.environ["PATH"], tmp_path)
-    yield shell
-    shell.stop()
-
-
-def ends_within_a_second(process: subprocess.Popen[str]) -> None:
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(timeout=1) == 0
 
 
 def test_a_reader_never_sees_a_part_of_a_page(shell: Shell, tmp_path: Path) -> None:
@@ -359,12 +278,14 @@ def test_the_load_generator_keeps_its_workers_busy(shell: Shell) -> None:
 
 
 SCRIPTS = sorted(path.stem for path in (ROOT / "components" / "scripts").glob("*.sh"))
+SHARED = ["watch", "nginx"]
+"""What scripts use, beside what all of them do."""
 
 
-@pytest.mark.parametrize("name", [name for name in SCRIPTS if name != "common"])
+@pytest.mark.parametrize("name", [name for name in SCRIPTS if name not in ("common", *SHARED)])
 def test_shellcheck_has_nothing_to_say_of_a_script(name: str) -> None:
     command = [Path(sys.executable).with_name("shellcheck"), "--shell=sh", "-"]
-    text = script(name, "container")[2]
+    text = script(name, "container", uses=SHARED)[2]
     done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
     assert done.stdout == ""
     assert done.returncode == 0

@@ -38,11 +38,13 @@ class Recipe:
 
 RECIPES = {
     "pause": Recipe(("catatonit",), ("/usr/bin/catatonit", "-P"), dependencies=False),
-    "busybox": Recipe(("busybox-static",), ("sh",), dependencies=False),
+    "busybox": Recipe(("busybox-static", "inotify-tools"), ("sh",)),
     "nginx": Recipe(
-        ("nginx-light", "dash", "busybox-static"), ("nginx", "-e", "stderr", "-g", "daemon off;")
+        ("nginx-light", "busybox-static", "inotify-tools"),
+        ("nginx", "-e", "stderr", "-g", "daemon off;"),
     ),
-    "curl": Recipe(("curl", "dash", "busybox-static"), ("sh",)),
+    "curl": Recipe(("curl", "busybox-static", "inotify-tools"), ("sh",)),
+    "openssl": Recipe(("openssl", "busybox-static", "inotify-tools"), ("sh",)),
 }
 
 INSTALLER_ONLY = {

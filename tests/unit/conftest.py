@@ -1,0 +1,34 @@
+"""Shells, as images have them."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.unit.shell import Shell
+
+
+@pytest.fixture(scope="session")
+def busybox_path() -> Iterator[str]:
+    """A PATH that has busybox's tools only, and curl."""
+    busybox, curl = shutil.which("busybox"), shutil.which("curl")
+    assert busybox, "busybox is missing: `make test` installs it"
+    assert curl, "curl is missing: `make test` installs it"
+    with tempfile.TemporaryDirectory() as folder:
+        # Tests run processes of other users too.
+        Path(folder).chmod(0o755)
+        subprocess.run([busybox, "--install", "-s", folder], check=True)
+        Path(folder, "curl").symlink_to(curl)
+        yield folder
+
+
+@pytest.fixture(params=["dash", "busybox"])
+def shell(request: pytest.FixtureRequest, busybox_path: str, tmp_path: Path) -> Iterator[Shell]:
+    """`sh` of the system (dash on Debian) with its tools, and busybox with its own."""
+    shell = Shell(busybox_path if request.param == "busybox" else os.environ["PATH"], tmp_path)
+    yield shell
+    shell.stop()

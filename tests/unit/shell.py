@@ -1,0 +1,75 @@
+"""Runs the containers' scripts as a container would, under each shell an image may have."""
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from components.workload import script
+
+
+class Shell:
+    """Runs scripts as a container would, each in a session of its own."""
+
+    def __init__(self, path: str, folder: Path) -> None:
+        self.env = {"PATH": path, "TZ": "UTC"}
+        self.folder = folder
+        self.started: list[subprocess.Popen[str]] = []
+
+    def start(
+        self,
+        name: str,
+        container: str,
+        *args: object,
+        uses: Sequence[str] = (),
+        user: int | None = None,
+        **env: str,
+    ) -> subprocess.Popen[str]:
+        _, *command = script(name, container, *args, uses=uses)
+        return self.run("sh", *command, user=user, **env)
+
+    def run(self, *command: str, user: int | None = None, **env: str) -> subprocess.Popen[str]:
+        # Logs go to files, so that no reader keeps a script from ending.
+        log = (self.folder / f"log-{len(self.started)}").open("w+")
+        process = subprocess.Popen(
+            command,
+            env={**self.env, **env},
+            executable=shutil.which(command[0], path=self.env["PATH"]),
+            stdout=log,
+            stderr=log,
+            text=True,
+            start_new_session=True,
+            user=user,
+            # Under nohup it is ignored, and a shell can't trap what it finds ignored.
+            preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
+        )
+        process.stdout = log
+        self.started.append(process)
+        return process
+
+    def stop(self) -> None:
+        for process in self.started:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def log_of(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    return Path(process.stdout.name).read_text()
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 5) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"not within {seconds} s"
+        time.sleep(0.02)
+
+
+def ends_within_a_second(process: subprocess.Popen[str]) -> None:
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=1) == 0
