@@ -36,8 +36,12 @@ LIVE = "/etc/nginx/live"
 GENERATION_PORT = 8999
 """Where nginx tells the pod's own containers which configuration it serves."""
 
-_SOURCE = "/etc/nginx/source"
-_RUN = "/run/nginx"
+SOURCE = "/etc/nginx/source"
+"""Where the sidecar has the ConfigMap."""
+
+PID_FILE = "/run/nginx/nginx.pid"
+"""Where nginx leaves the number of its process."""
+
 _HELLO = 'location / {\n  return 200 "Hello\\n";\n}\n'
 
 
@@ -59,7 +63,7 @@ def pod(name: str, args: HotReloadArgs) -> PodTemplate:
     """The pod of an instance, whose ConfigMap has its name."""
     port = args.get("port", 8080)
     live = {"name": "live", "mountPath": LIVE}
-    run = {"name": "run", "mountPath": _RUN}
+    run = {"name": "run", "mountPath": "/run/nginx"}
     return PodTemplate(
         app={
             "name": "main-app",
@@ -82,9 +86,9 @@ def pod(name: str, args: HotReloadArgs) -> PodTemplate:
                 "command": script(
                     "reload-config",
                     "config-reloader",
-                    f"{_SOURCE}/{FILE}",
+                    f"{SOURCE}/{FILE}",
                     LIVE,
-                    f"{_RUN}/nginx.pid",
+                    PID_FILE,
                     port,
                     GENERATION_PORT,
                     args.get("interval_seconds", 60),
@@ -97,7 +101,7 @@ def pod(name: str, args: HotReloadArgs) -> PodTemplate:
                     "failureThreshold": 300,
                 },
                 "volumeMounts": [
-                    {"name": "source", "mountPath": _SOURCE, "readOnly": True},
+                    {"name": "source", "mountPath": SOURCE, "readOnly": True},
                     live,
                     run,
                     {"name": "sidecar-tmp", "mountPath": "/tmp"},

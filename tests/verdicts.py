@@ -2,12 +2,15 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from stacks.settings import PROJECT
 from tests.edits import EDITS, PUBLISHED, Config, Edit
 from tests.object_edits import OBJECT_EDITS, ObjectEdit
 from tools.diff.compare import compare
 from tools.diff.model import Item, Verdict
+from tools.diff.sides import project_settings
+from tools.paths import ROOT
 from tools.render import render
 
 _INTRODUCTION = f"""# Verdicts
@@ -41,13 +44,24 @@ def rendered(config: Config) -> list[Item]:
     return [Item(item.object, item.urn, item.options) for item in found]
 
 
-def compared(before: Iterable[Item], after: Iterable[Item]) -> dict[str, str]:
-    """What `make diff` says of each object that changes, by kind and name."""
+def compared(
+    before: Iterable[Item], after: Iterable[Item], settings: Mapping[str, Any] | None = None
+) -> dict[str, str]:
+    """What `make diff` says of each object that changes, by kind and name.
+
+    `settings` are the provider's.
+    """
     return {
         f"{change.item.kind}/{change.item.name}": change.verdict.value
-        for change in compare([*before], [*after])
+        for change in compare([*before], [*after], dict(settings or {}))
         if change.verdict is not Verdict.NONE
     }
+
+
+def edited(edit: Edit) -> dict[str, str]:
+    """The same of an edit of a stack's file."""
+    settings = project_settings(ROOT)
+    return compared(rendered(edit.before), rendered(edit.after), settings)
 
 
 def page() -> str:
@@ -61,7 +75,7 @@ def page() -> str:
 
 
 def _stack_row(edit: Edit) -> str:
-    diff = compared(rendered(edit.before), rendered(edit.after))
+    diff = edited(edit)
     verdicts = _told(edit.verdicts)
     return _row(edit.name, _told(diff), verdicts, edit.published or verdicts)
 

@@ -25,7 +25,8 @@ def assert_hardened(pod: Object, labeler: str = "version-updater") -> None:
             assert container["resources"][part].keys() >= {"cpu", "memory", "ephemeral-storage"}
     assert spec["enableServiceLinks"] is False
     for volume in spec.get("volumes", []):
-        assert volume.keys() & {"projected", "downwardAPI"} or volume["emptyDir"]["sizeLimit"]
+        written = not volume.keys() & {"configMap", "downwardAPI", "projected", "secret"}
+        assert not written or volume["emptyDir"]["sizeLimit"]
         if "serviceAccountToken" in str(volume):
             assert users(pod, volume["name"]) == [labeler]
 

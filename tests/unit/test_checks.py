@@ -1,11 +1,18 @@
 """Every pattern says what proves its power."""
 
-from components.checks import env_inherit, init_sidecar, resource, shared_filesystem, signal
+from components.checks import (
+    env_inherit,
+    hot_reload,
+    init_sidecar,
+    resource,
+    shared_filesystem,
+    signal,
+)
 from stacks.model import PATTERNS
 
 
 def test_every_pattern_has_checks_with_names_of_their_own() -> None:
-    modules = [shared_filesystem, init_sidecar, signal, env_inherit, resource]
+    modules = [shared_filesystem, init_sidecar, signal, env_inherit, resource, hot_reload]
     assert sorted(module.__name__.rpartition(".")[2].replace("_", "-") for module in modules) == (
         sorted(PATTERNS)
     )

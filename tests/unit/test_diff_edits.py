@@ -13,8 +13,7 @@ from tools.paths import ROOT
 
 @pytest.mark.parametrize("edit", EDITS, ids=str)
 def test_an_edit_has_the_engines_verdict(edit: Edit) -> None:
-    before, after = verdicts.rendered(edit.before), verdicts.rendered(edit.after)
-    assert verdicts.compared(before, after) == edit.verdicts
+    assert verdicts.edited(edit) == edit.verdicts
 
 
 def test_every_option_of_a_stack_file_is_edited() -> None:

@@ -17,7 +17,7 @@ from tools import __main__ as commands
 from tools import diff as differ
 from tools import paths, toolchain
 from tools.diff import as_text
-from tools.diff.model import Diff, Status
+from tools.diff.model import Diff, Status, Verdict
 from tools.errors import CommandError
 
 REPOSITORY = Path(__file__).parents[2]
@@ -47,6 +47,20 @@ def statuses(found: Diff) -> dict[str, Status]:
 def assert_nothing_left(repository: Repository) -> None:
     assert len(repository.git("worktree", "list").splitlines()) == 1
     assert list(Path(tempfile.gettempdir()).iterdir()) == []
+
+
+def test_what_the_project_says_to_the_provider_holds_for_all_stacks(
+    repository: Repository,
+) -> None:
+    setting = "config:\n  kubernetes:enableConfigMapMutable:\n    value: "
+    (repository.root / "Pulumi.yaml").write_text(f"{setting}'true'\n")
+    repository.commit()
+    repository.stack("dev", config_map("new"))
+    assert diff().stacks[0].changes[0].verdict is Verdict.UPDATE
+    (repository.root / "Pulumi.yaml").write_text(f"{setting}'false'\n")
+    found = diff().stacks[0]
+    assert found.changes[0].verdict is Verdict.REPLACE
+    assert found.notes == ["kubernetes:enableConfigMapMutable changes from true to false."]
 
 
 def test_what_is_not_committed_counts(repository: Repository) -> None:

@@ -57,7 +57,7 @@ class Side:
     problem: str = ""
     """Why it can't be rendered."""
     settings: Object = field(default_factory=dict[str, Any])
-    """The stack file's settings of the provider, by key without `kubernetes:`."""
+    """The provider's settings, of the project and of the stack, by key without `kubernetes:`."""
     policies: Object = field(default_factory=dict[str, Any])
     """What the stack's file says to the policies, by key."""
 

@@ -138,13 +138,26 @@ def _side(root: Path, stack: str, answer: Object) -> Side:
     own = _settings(file, f"{PROJECT}:")
     return Side(
         objects,
-        settings=_settings(file, "kubernetes:"),
+        settings={**project_settings(root), **_settings(file, "kubernetes:")},
         policies={key: own[key] for key in _POLICIES if key in own},
     )
 
 
+def project_settings(root: Path) -> Object:
+    """What a project's file says to the provider for all stacks.
+
+    https://www.pulumi.com/docs/iac/concepts/projects/project-file/
+    """
+    file = root / "Pulumi.yaml"
+    found = _settings(file, "kubernetes:") if file.exists() else {}
+    return {key: value["value"] for key, value in found.items() if "value" in value}
+
+
 def _settings(file: Path, prefix: str) -> Object:
-    """What a stack's file, which has been rendered, says to the provider or the project."""
+    """What a project's or a stack's file says to the provider or the project.
+
+    All of them have been read before.
+    """
     content: Any = yaml.safe_load(file.read_text())
     config: Any = cast(Object, content).get("config") if isinstance(content, dict) else None
     if not isinstance(config, dict):
