@@ -17,6 +17,8 @@ stop() {
   end
 }
 
+# The volume at /tmp may be older than this container.
+rm -f /tmp/ended
 watch "${1%/*}" "$interval"
 while [ ! -e "$1" ]; do
   change
@@ -36,5 +38,4 @@ while change && [ ! -e /tmp/ended ]; do
     kill -HUP "$(cat "$pid_file")"
   fi
 done
-read -r code </tmp/ended
-exit "$code"
+[ "$(cat /tmp/ended)" = 0 ]
