@@ -12,7 +12,7 @@ REQUESTS, RELOADS = 200, 5
 # The sidecar's status, the digest of what is offered, and what nginx says it serves.
 _STATE = f"""
 offered=$(printf '%s' "$(cat {SOURCE}/{FILE})" | sha256sum | cut -c 1-12)
-served=$(wget -q -T 5 -O - http://127.0.0.1:{GENERATION_PORT}/)
+served=$(timeout 5 wget -q -O - http://127.0.0.1:{GENERATION_PORT}/)
 printf '%s\n' "$offered" "$served" "$(cat {LIVE}/status)"
 """
 
@@ -21,7 +21,7 @@ _LOAD = f"""
 count=0 failed=0
 while [ $count -lt {REQUESTS} ]; do
   [ $((count % {REQUESTS // RELOADS})) -ne 0 ] || kill -HUP "$(cat {PID_FILE})"
-  wget -q -T 5 -O /dev/null http://127.0.0.1:{GENERATION_PORT}/ || failed=$((failed + 1))
+  timeout 5 wget -q -O /dev/null http://127.0.0.1:{GENERATION_PORT}/ || failed=$((failed + 1))
   count=$((count + 1))
 done
 echo "$failed of $count failed"

@@ -35,9 +35,10 @@ generation_server() {
   echo "server { listen 127.0.0.1:$1; location / { return 200 \"$2\"; } }"
 }
 
-# served PORT: the generation that nginx serves, nothing if it doesn't run.
+# served PORT: the generation that nginx serves, nothing if it doesn't run. (wget has a time limit
+# of its own, which ends Debian's busybox.)
 served() {
-  wget -q -T 1 -O - "http://127.0.0.1:$1/" 2>/dev/null
+  timeout 1 wget -q -O - "http://127.0.0.1:$1/" 2>/dev/null
 }
 
 # take_up PID_FILE PORT GENERATION: let nginx load the configuration that is there now, and

@@ -44,6 +44,7 @@ while :; do
     serving=$generation
     report "$live/status" "serving $generation"
   else
+    report "$live/status" "nginx does not serve $generation yet"
     pause 1
   fi
 done
