@@ -87,6 +87,17 @@ def sandbox(pod: Any) -> Process:
     return running[0]
 
 
+def root(process: Process) -> Path:
+    """The file system of a container, as its process sees it."""
+    return Path(f"/proc/{_node()['pid']}/root/proc/{process.pid}/root")
+
+
+def in_network(process: Process, *command: str) -> list[str]:
+    """The command that runs another one in the network of a process's pod."""
+    network = f"/proc/{_node()['pid']}/root/proc/{process.pid}/ns/net"
+    return ["nsenter", f"--net={network}", *command]
+
+
 def kill(process: Process, name: str = "KILL") -> None:
     """Send a signal to a process of the node."""
     node = f"--target={_node()['pid']}"

@@ -1,0 +1,206 @@
+"""A configuration changes under a running nginx: how fast, at what price, and if it is wrong."""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from components.checks.hot_reload import SYNC
+from components.hot_reload import FILE, SOURCE
+from tests.cluster import load
+from tests.cluster.faults import Process, in_network, kill, processes, root, within
+from tests.cluster.patched import applied, container
+from tests.cluster.project import Cluster, Object, Project, is_ready, restarts
+from tools.programs import run
+
+pytestmark = pytest.mark.xdist_group("hot-reload")
+
+DEMO = "hot-reload"
+CHANGES, REQUESTS, RELOADS = 100, 10_000, 20
+
+
+def directives(text: str) -> str:
+    return f'location / {{ return 200 "{text}"; }}'
+
+
+def configured(project: Project, text: str) -> None:
+    project.configure(demos={DEMO: {"directives": text}})
+
+
+def status(cluster: Cluster, project: Project) -> str:
+    where = project.namespace, DEMO, "config-reloader"
+    return cluster.run(*where, "cat /etc/nginx/live/status")
+
+
+def offered(cluster: Cluster, project: Project, text: str) -> None:
+    """Let Pulumi offer a configuration, and wait until the sidecar says what became of it."""
+    before = status(cluster, project)
+    configured(project, text)
+    project.up()
+    within(SYNC, lambda: status(cluster, project) != before)
+
+
+@pytest.fixture(scope="module")
+def pod(local_cluster: Cluster, project: Project) -> Any:
+    """The pod, which must stay the same one throughout."""
+    configured(project, directives("first"))
+    project.up()
+    return local_cluster.pod(project.namespace, DEMO)
+
+
+def test_a_config_map_that_pulumi_updates_is_served_by_the_same_containers(
+    local_cluster: Cluster, project: Project, pod: Any
+) -> None:
+    configured(project, directives("second"))
+    changes = project.changed()
+    assert [change.operation for change in changes.values()] == ["update"]
+    command = "wget -q -O - http://127.0.0.1:8080/"
+    where = project.namespace, DEMO, "main-app"
+    within(SYNC, lambda: local_cluster.run(*where, command) == "second")
+    found = local_cluster.pod(project.namespace, DEMO)
+    assert (found.metadata.uid, restarts(found)) == (pod.metadata.uid, 0)
+    project.verify()
+
+
+@pytest.mark.long
+def test_a_wrong_configuration_is_refused_by_name_and_the_old_one_stays(
+    local_cluster: Cluster, project: Project, pod: Any
+) -> None:
+    offered(local_cluster, project, directives("right"))
+    good = status(local_cluster, project)
+    assert good.startswith("serving ")
+    offered(local_cluster, project, "lokation / { return 204; }")
+    said = status(local_cluster, project)
+    assert said.startswith("refused ")
+    assert 'unknown directive "lokation"' in said
+    assert said in local_cluster.log(project.namespace, DEMO, "config-reloader")
+    failed = [result for result in project.verified() if not result.passed]
+    assert [result.check for result in failed] == ["configuration served"]
+    assert "lokation" in failed[0].seen
+    # nginx that starts again meanwhile has the old one still.
+    found = local_cluster.pod(project.namespace, DEMO)
+    assert is_ready(found)
+    kill(processes(found)["main-app"])
+    within(60, lambda: restarts(local_cluster.pod(project.namespace, DEMO)) == 1)
+    where = project.namespace, DEMO, "main-app"
+    answer = within(
+        30, lambda: local_cluster.run(*where, "wget -q -O - http://127.0.0.1:8080/ || true")
+    )
+    assert answer == "right"
+    # What is right again is served, with nothing to do for nginx.
+    offered(local_cluster, project, directives("right"))
+    assert status(local_cluster, project) == good
+    assert pod.metadata.uid == local_cluster.pod(project.namespace, DEMO).metadata.uid
+
+
+@pytest.mark.long
+def test_a_sidecar_that_is_killed_goes_on_from_what_nginx_serves(
+    local_cluster: Cluster, project: Project, pod: Any
+) -> None:
+    offered(local_cluster, project, directives("before"))
+    app = processes(local_cluster.pod(project.namespace, DEMO))["main-app"]
+    kill(processes(local_cluster.pod(project.namespace, DEMO))["config-reloader"])
+    within(60, lambda: "config-reloader" in processes(local_cluster.pod(project.namespace, DEMO)))
+    offered(local_cluster, project, directives("after"))
+    assert status(local_cluster, project).startswith("serving ")
+    assert processes(local_cluster.pod(project.namespace, DEMO))["main-app"] == app
+    project.verify()
+    assert pod
+
+
+def writable(_: str, spec: Object) -> None:
+    """Let the test write what the sidecar watches."""
+    for volume in spec["volumes"]:
+        if volume["name"] == "source":
+            volume.pop("configMap")
+            volume["emptyDir"] = {"sizeLimit": "1Mi"}
+    for mount in container(spec, "config-reloader")["volumeMounts"]:
+        if mount["name"] == "source":
+            mount["readOnly"] = False
+
+
+@pytest.fixture(scope="module")
+def watched(
+    local_cluster: Cluster, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Process, Callable[[str], None]]]:
+    """nginx, and what writes its configuration as an editor would: beside, then renamed."""
+    project = Project(tmp_path_factory.mktemp("watched"))
+    configured(project, directives("of nobody"))
+    with applied(project, writable, available=False):
+
+        def started() -> Process | None:
+            found = [processes(pod) for pod in local_cluster.pods(project.namespace)]
+            return found[0].get("config-reloader") if found else None
+
+        source = root(within(60, started)) / SOURCE.lstrip("/")
+
+        def write(text: str) -> None:
+            (source / "new").write_text(directives(text))
+            (source / "new").rename(source / FILE)
+
+        write("first")
+        within(60, lambda: is_ready(local_cluster.pod(project.namespace, DEMO)))
+        yield processes(local_cluster.pod(project.namespace, DEMO))["main-app"], write
+
+
+@contextmanager
+def asked(process: Process) -> Generator[Callable[[], Object]]:
+    """Clients that ask nginx as fast as they can; the function ends them and says what they saw."""
+    command = in_network(process, sys.executable, str(Path(load.__file__)), "8080")
+    client = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def end() -> Object:
+        output, _ = client.communicate(timeout=30)
+        return json.loads(output)
+
+    try:
+        yield end
+    finally:
+        client.kill()
+        client.wait()
+
+
+@pytest.mark.long
+def test_a_file_that_changes_is_served_within_a_second(
+    watched: tuple[Process, Callable[[str], None]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    process, write = watched
+    times: list[float] = []
+    ask = in_network(process, "curl", "--silent", "--max-time", "5", "http://127.0.0.1:8080/")
+    for number in range(CHANGES):
+        text = f"change {number}"
+        write(text)
+        started = time.monotonic()
+        while run(*ask) != text:
+            assert time.monotonic() < started + 10, text
+        times.append(time.monotonic() - started)
+    times.sort()
+    with capsys.disabled():
+        middle, last = times[CHANGES // 2], times[int(CHANGES * 0.99) - 1]
+        print(f"\nchange to served: p50 {middle * 1000:.0f} ms, p99 {last * 1000:.0f} ms")
+    assert last <= 1
+
+
+@pytest.mark.long
+def test_twenty_reloads_lose_none_of_ten_thousand_requests(
+    watched: tuple[Process, Callable[[str], None]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    process, write = watched
+    with asked(process) as end:
+        for number in range(RELOADS):
+            write(f"reload {number}")
+            time.sleep(1)
+        seen = end()
+    answers: dict[str, int] = seen["answers"]
+    with capsys.disabled():
+        print(f"\n{sum(answers.values())} requests over {RELOADS} reloads")
+    assert seen["failures"] == []
+    assert all(answer.startswith("200 ") for answer in answers)
+    assert sum(answers.values()) >= REQUESTS
+    assert {f"200 reload {number}" for number in range(RELOADS)} <= answers.keys()
