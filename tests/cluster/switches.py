@@ -67,6 +67,7 @@ def _intervals(seconds: int) -> dict[str, int]:
     return {"intervalSeconds": seconds, "appIntervalSeconds": seconds}
 
 
+_GONE = "return 410;"
 _QUOTA = {"pods": "4", "limits.memory": "512Mi"}
 _TIGHT = {"pods": "3"}
 _SMALLER = {"resources": {"limits": {"cpu": "50m"}}}
@@ -198,6 +199,29 @@ WALKS = {
         Switch("resources", _resource("96Mi"), update="Deployment"),
         Switch("loadWorkers", _resource(loadWorkers=1), update="Deployment"),
         Switch("no loadWorkers", _resource(loadWorkers=0), update="Deployment"),
+    ],
+    "hot-reload": [
+        Switch("", _demo("hot-reload")),
+        Switch("directives", _demo("hot-reload", directives=_GONE), update="ConfigMap"),
+        Switch("port", _demo("hot-reload", directives=_GONE, port=9090), update="Deployment"),
+        Switch(
+            "a Pod",
+            _demo("hot-reload", workload="pod"),
+            create="Pod",
+            update="ConfigMap",
+            delete="Deployment",
+        ),
+        Switch(
+            "a Pod's directives",
+            _demo("hot-reload", workload="pod", directives=_GONE),
+            update="ConfigMap",
+        ),
+        Switch(
+            "a Pod's sidecars",
+            _demo("hot-reload", workload="pod", directives=_GONE, sidecars="classic"),
+            replace="Pod",
+            because="spec",
+        ),
     ],
 }
 """A walk begins as its first entry says, which is no switch, and goes on from one to the next."""

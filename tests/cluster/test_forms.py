@@ -37,7 +37,7 @@ def test_the_label_that_the_sidecar_edits_is_no_drift(
     assert labels["version"] != "1.0.0"
     project.refresh()
     project.up("--expect-no-changes")
-    assert [restarts(pod) for pod in local_cluster.pods(project.namespace)] == [0] * 5
+    assert not any(restarts(pod) for pod in local_cluster.pods(project.namespace))
 
 
 def test_a_changed_interval_replaces_the_pod_and_nothing_else(
@@ -61,6 +61,6 @@ def test_pods_become_deployments_and_leave_no_orphan(
     project.configure()
     project.up()
     pods = local_cluster.pods(project.namespace)
-    assert len(pods) == 5
+    assert len(pods) == len(project.outputs()["demos"])
     assert all(pod.metadata.owner_references for pod in pods)
     assert all(is_ready(pod) for pod in pods)
