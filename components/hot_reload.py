@@ -25,16 +25,21 @@ import pulumi
 
 from .manifest import register
 from .messages import check_keys
-from .workload import Pattern, PodTemplate, WorkloadArgs, empty_dir, labels_of, script
+from .workload import (
+    GENERATION_PORT,
+    Pattern,
+    PodTemplate,
+    WorkloadArgs,
+    empty_dir,
+    labels_of,
+    script,
+)
 
 FILE = "server.conf"
 """The ConfigMap's key."""
 
 LIVE = "/etc/nginx/live"
 """Where nginx has its configuration, and the sidecar its status."""
-
-GENERATION_PORT = 8999
-"""Where nginx tells the pod's own containers which configuration it serves."""
 
 SOURCE = "/etc/nginx/source"
 """Where the sidecar has the ConfigMap."""
@@ -53,7 +58,8 @@ class HotReloadArgs(WorkloadArgs):
     answers `Hello`. https://nginx.org/en/docs/http/ngx_http_core_module.html#server"""
 
     port: NotRequired[int]
-    """TCP port that nginx listens at, named `http`. Default 8080; not 8999."""
+    """TCP port that nginx listens at, named `http`. Default 8080; an error with 8999, at which
+    nginx answers the sidecar."""
 
     interval_seconds: NotRequired[int]
     """Seconds between two looks at the files without being told of a change. Default 60."""
@@ -62,6 +68,8 @@ class HotReloadArgs(WorkloadArgs):
 def pod(name: str, args: HotReloadArgs) -> PodTemplate:
     """The pod of an instance, whose ConfigMap has its name."""
     port = args.get("port", 8080)
+    if port == GENERATION_PORT:
+        raise ValueError(f"port: found {port}, allowed is any other")
     live = {"name": "live", "mountPath": LIVE}
     run = {"name": "run", "mountPath": "/run/nginx"}
     return PodTemplate(
@@ -94,6 +102,7 @@ def pod(name: str, args: HotReloadArgs) -> PodTemplate:
                     args.get("interval_seconds", 60),
                     uses=["watch", "nginx"],
                 ),
+                "env": [{"name": "TARGET", "value": "main-app"}],
                 # What comes after a native sidecar starts once there is a configuration.
                 "startupProbe": {
                     "exec": {"command": ["/bin/sh", "-c", f"[ -e {LIVE}/nginx.conf ]"]},

@@ -31,6 +31,9 @@ without either."""
 USER = 65532
 """User and group of every container: any but root; signals need the same one on both sides."""
 
+GENERATION_PORT = 8999
+"""Where an nginx whose configuration changes tells its pod which one it serves."""
+
 API_ACCESS = {"sidecar-powers/api-access": "true"}
 """The label of pods that a RestrictedNamespace lets through to the API server."""
 

@@ -26,7 +26,7 @@ from components.messages import any_of
 from components.quantity import parse_quantity
 from components.restricted_namespace import ApiServer as ApiServerArgs
 from components.usage import KEYS, RESOURCE_NAMES
-from components.workload import Resources
+from components.workload import GENERATION_PORT, Resources
 
 
 def _quantity(value: object) -> str:
@@ -73,6 +73,12 @@ def _no_default_account(name: str) -> str:
     if name == "default":
         raise ValueError("allowed is a service account of the demo's own")
     return name
+
+
+def _not_the_sidecars(port: int) -> int:
+    if port == GENERATION_PORT:
+        raise ValueError("allowed is any other: nginx answers the sidecar there")
+    return port
 
 
 def _one_of(allowed: Sequence[str]) -> AfterValidator:
@@ -212,7 +218,7 @@ class Resource(Demo):
 
 class HotReload(Demo):
     directives: Text | None = None
-    port: Port | None = None
+    port: Annotated[Port, AfterValidator(_not_the_sidecars)] | None = None
 
 
 PATTERNS: dict[str, type[Demo]] = {

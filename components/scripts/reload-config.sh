@@ -1,7 +1,7 @@
 # reload-config SOURCE LIVE PID_FILE PORT GENERATION_PORT INTERVAL: keep nginx at PORT on the
 # configuration SOURCE, the directives of a server block. A new one is tested, put into the
 # directory LIVE in one step, loaded, and seen to serve; one that nginx refuses goes no
-# further. What happens is in the log and in LIVE/status.
+# further. What happens is in the log and in LIVE/status. TARGET names nginx's container.
 # Needs shareProcessNamespace, and the user ID of nginx.
 source=$1 live=$2 pid_file=$3 port=$4 generation_port=$5 interval=$6
 offered=''
@@ -44,7 +44,7 @@ while :; do
     serving=$generation
     report "$live/status" "serving $generation"
   else
-    report "$live/status" "nginx does not serve $generation yet"
+    report "$live/status" "$TARGET does not serve $generation yet"
     pause 1
   fi
 done

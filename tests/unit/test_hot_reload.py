@@ -1,5 +1,7 @@
 from typing import Any
 
+import pytest
+
 from components.hot_reload import HotReload
 from tests.unit.hardening import users
 from tests.unit.recorder import Object, Registered, containers, pod_of, registered
@@ -49,6 +51,11 @@ def test_readiness_asks_whether_nginx_listens_and_nothing_else() -> None:
     app = containers(pod({"port": 9090}))["main-app"]
     assert app["readinessProbe"]["tcpSocket"] == {"port": "http"}
     assert app["ports"] == [{"name": "http", "containerPort": 9090}]
+
+
+def test_the_port_at_which_nginx_answers_the_sidecar_is_taken() -> None:
+    with pytest.raises(ValueError, match="port: found 8999, allowed is any other"):
+        found({"port": 8999})
 
 
 def test_both_have_a_tmp_of_their_own() -> None:

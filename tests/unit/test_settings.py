@@ -287,3 +287,9 @@ def test_a_key_of_a_misspelt_project_is_told() -> None:
     assert str(error.value) == (
         "sidecar-power:quota: is no key of this project, did you mean sidecar-powers:quota?"
     )
+
+
+def test_a_port_that_the_sidecar_needs_is_refused() -> None:
+    assert problems({"hot-reload": {"port": 8999}}) == [
+        "demos.hot-reload.port: found 8999, allowed is any other: nginx answers the sidecar there"
+    ]

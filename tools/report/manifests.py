@@ -122,7 +122,7 @@ def _detail(kind: str, source: Object) -> str:
 
 
 def _signals(spec: Object) -> list[Signal]:
-    """Who signals whom: a sender's TARGET names the container, in whose command line it looks.
+    """Who signals whom: a sender's TARGET names the container.
 
     See components/signal.py.
     """
