@@ -14,6 +14,7 @@ from .init_sidecar import InitSidecar
 from .pod_labeler import PodLabeler
 from .resource import Resource
 from .restricted_namespace import RestrictedNamespace
+from .secret_rotation import SecretRotation
 from .shared_filesystem import SharedFilesystem
 from .signal import Signal
 
@@ -24,6 +25,7 @@ COMPONENTS: list[type[pulumi.ComponentResource]] = [
     EnvInherit,
     Resource,
     HotReload,
+    SecretRotation,
     PodLabeler,
     RestrictedNamespace,
 ]

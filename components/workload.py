@@ -167,6 +167,14 @@ def empty_dir(name: str, size: str) -> Object:
     return {"name": name, "emptyDir": {"sizeLimit": size}}
 
 
+def memory(name: str, size: str) -> Object:
+    """A volume for what must not reach a disk; it counts as memory of whoever writes to it.
+
+    https://kubernetes.io/docs/concepts/storage/volumes/#emptydir
+    """
+    return {"name": name, "emptyDir": {"medium": "Memory", "sizeLimit": size}}
+
+
 def unknown_names(template: PodTemplate, args: WorkloadArgs) -> list[str]:
     """What is wrong with the names in `images` and `resources`, a line each."""
     names = [container["name"] for container in template.containers]

@@ -35,7 +35,7 @@ def validated(
         # Pydantic ends the path with [key] where a key is at fault, not its value.
         keys = [str(key) for key in problem["loc"] if key != "[key]"]
         where = ".".join([path, *keys] if path else keys)
-        problems.append(f"{where}: {_explained(problem, model)}")
+        problems.append(f"{where}: {_explained(problem, model, where)}")
         _remove(right, keys)
     while True:
         try:
@@ -54,7 +54,7 @@ def _remove(value: Any, keys: list[str]) -> None:
         del value[key]
 
 
-def _explained(problem: ErrorDetails, model: type[BaseModel]) -> str:
+def _explained(problem: ErrorDetails, model: type[BaseModel], where: str) -> str:
     context, found = problem.get("ctx", {}), problem["input"]
     match problem["type"]:
         case "missing":
@@ -82,9 +82,11 @@ def _explained(problem: ErrorDetails, model: type[BaseModel]) -> str:
             allowed = "addresses such as 10.96.0.1/32"
         case "literal_error":
             allowed = context["expected"]
+        # What was found is nobody's business.
         case "secret":
-            # What was found is nobody's business.
             return problem["msg"]
+        case "unencrypted":
+            return f"{problem['msg']}: pulumi config set --secret --path '{where}'"
         case "value_error":
             return f"found {found!r}, {context['error']}"
         case _:

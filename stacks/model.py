@@ -5,6 +5,7 @@ and in the components' arguments. What pydantic can't say of one value alone,
 settings.py checks.
 """
 
+import re
 from collections.abc import Sequence
 from datetime import date
 from typing import Annotated, Any, Literal, cast
@@ -107,8 +108,14 @@ class Encrypted(str):
     __slots__ = ()
 
 
+UNREAD = Encrypted("not-read")
+"""Stands in for a secret that is missing or wrong, so that the rest can be checked further."""
+
+
 def _secret(value: object, info: ValidationInfo) -> str:
     """A secret, which only the engine can read. Never says what it is."""
+    if isinstance(value, Encrypted):
+        return value
     if cast(dict[str, Any], info.context)["decrypted"]:
         if isinstance(value, str) and value:
             return value
@@ -118,9 +125,18 @@ def _secret(value: object, info: ValidationInfo) -> str:
                 return Encrypted(text)
             case _:
                 pass
-    raise PydanticCustomError(
-        "secret", "allowed is an encrypted text: pulumi config set --secret --path demos..."
-    )
+    raise PydanticCustomError("unencrypted", "allowed is an encrypted text")
+
+
+def _token(value: str, info: ValidationInfo) -> str:
+    """What a client can show as it is, once it can be read. Never says what it is."""
+    known = cast(dict[str, Any], info.context)["decrypted"] and value != UNREAD
+    if known and not re.fullmatch(_TOKEN, value):
+        raise PydanticCustomError(
+            "secret",
+            "allowed are 16 to 1024 characters of A-Z a-z 0-9 - . _ ~ + /, with = at the end only",
+        )
+    return value
 
 
 LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
@@ -128,6 +144,9 @@ _IMAGE = (
     r"^[a-z0-9]+([._/-]+[a-z0-9]+|:[0-9]+/[a-z0-9]+)*"
     r"(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(@sha256:[0-9a-f]{64})?$"
 )
+_TOKEN = r"(?=.{16,1024}$)[A-Za-z0-9._~+/-]+=*"
+"""https://datatracker.ietf.org/doc/html/rfc6750#section-2.1"""
+
 Name = Annotated[str, StringConstraints(pattern=f"^{LABEL}$", max_length=63)]
 Namespace = Annotated[Name, AfterValidator(_no_system_namespace)]
 Quantity = Annotated[str, BeforeValidator(_quantity)]
@@ -138,6 +157,7 @@ Seconds = Annotated[int, Field(strict=True, ge=1, le=86400)]
 Port = Annotated[int, Field(strict=True, ge=1, le=65535)]
 Text = Annotated[str, Field(strict=True, min_length=1)]
 Secret = Annotated[str, BeforeValidator(_secret)]
+Token = Annotated[Secret, AfterValidator(_token)]
 Image = Annotated[str, Field(strict=True, pattern=_IMAGE)]
 
 
@@ -221,6 +241,12 @@ class HotReload(Demo):
     port: Annotated[Port, AfterValidator(_not_the_sidecars)] | None = None
 
 
+class SecretRotation(Demo):
+    token: Token
+    overlap_seconds: Seconds | None = None
+    port: Port | None = None
+
+
 PATTERNS: dict[str, type[Demo]] = {
     "shared-filesystem": SharedFilesystem,
     "init-sidecar": InitSidecar,
@@ -228,6 +254,7 @@ PATTERNS: dict[str, type[Demo]] = {
     "env-inherit": EnvInherit,
     "resource": Resource,
     "hot-reload": HotReload,
+    "secret-rotation": SecretRotation,
 }
 """The options of each pattern. Its component is the class of that name."""
 

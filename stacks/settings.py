@@ -29,7 +29,16 @@ from components.workload import (
     unknown_names,
 )
 from stacks.messages import validated
-from stacks.model import LABEL, PATTERNS, Demo, EnvInherit, PolicySettings, Settings, is_pinned
+from stacks.model import (
+    LABEL,
+    PATTERNS,
+    UNREAD,
+    Demo,
+    EnvInherit,
+    PolicySettings,
+    Settings,
+    is_pinned,
+)
 from stacks.quota import broken_pods, misfits
 
 PROJECT = "sidecar-powers"
@@ -197,7 +206,9 @@ def _demo(
     if not re.fullmatch(LABEL, key) or len(key) > 58:
         problems.append(f"{path}: the key allows a-z, 0-9 and -, at most 58 characters")
     if not isinstance(value, Mapping | None):
-        problems.append(f"{path}: found {value!r}, allowed is a mapping")
+        # Somebody may have put the secret there instead of where it belongs.
+        found = "a secret" if decrypted else repr(value)
+        problems.append(f"{path}: found {found}, allowed is a mapping")
         return None
     options: dict[str, Any] = {"demo": key, **(value or {})}
     pattern = options["demo"]
@@ -206,7 +217,10 @@ def _demo(
         allowed = any_of(PATTERNS, str(pattern))
         problems.append(f"{where}: found {pattern!r}, allowed is {allowed}")
         return None
-    demo = validated(PATTERNS[pattern], options, path, problems, decrypted)
+    model = PATTERNS[pattern]
+    # What a demo must be given is secret, and nothing else depends on what it is.
+    required = {key: UNREAD for key, field in model.model_fields.items() if field.is_required()}
+    demo = validated(model, options, path, problems, decrypted, **required)
     instance = Instance(f"{key}-demo", pattern, _args(key, demo, settings))
     problems += _unpinned(path, demo.images, settings)
     if instance.args["workload"] == "pod" and instance.args.get("replicas", 1) > 1:

@@ -41,17 +41,21 @@ served() {
   timeout 1 wget -q -O - "http://127.0.0.1:$1/" 2>/dev/null
 }
 
+# serves PORT GENERATION: wait until nginx serves that generation: true if it does within 5 s.
+serves() {
+  tries=50
+  while [ "$(served "$1")" != "$2" ]; do
+    tries=$((tries - 1))
+    [ "$tries" -gt 0 ] || return 1
+    pause 0.1
+  done
+}
+
 # take_up PID_FILE PORT GENERATION: let nginx load the configuration that is there now, and
 # wait until it serves that generation: true if it does within 5 s.
 take_up() {
   pid=$(cat "$1" 2>/dev/null)
   # An old file may name another process.
   [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = nginx ] || return 1
-  kill -HUP "$pid" || return 1
-  tries=50
-  while [ "$(served "$2")" != "$3" ]; do
-    tries=$((tries - 1))
-    [ "$tries" -gt 0 ] || return 1
-    pause 0.1
-  done
+  kill -HUP "$pid" && serves "$2" "$3"
 }

@@ -9,6 +9,7 @@ from components.env_inherit import EnvInherit
 from components.hot_reload import HotReload
 from components.init_sidecar import InitSidecar
 from components.resource import Resource
+from components.secret_rotation import SecretRotation
 from components.shared_filesystem import SharedFilesystem
 from components.signal import Signal
 
@@ -19,4 +20,19 @@ PATTERNS: dict[str, Callable[[str, Any], pulumi.ComponentResource]] = {
     "env-inherit": EnvInherit,
     "resource": Resource,
     "hot-reload": HotReload,
+    "secret-rotation": SecretRotation,
 }
+
+REQUIRED: dict[str, dict[str, Any]] = {"secret-rotation": {"token": "unit-tests-know-it"}}
+"""The arguments that a pattern must be given."""
+
+
+def args_of(pattern: str, **more: Any) -> Any:
+    """Arguments with which the pattern works."""
+    return {**REQUIRED.get(pattern, {}), **more}
+
+
+def options_of(pattern: str, **more: Any) -> dict[str, Any]:
+    """The same as a stack's file has them."""
+    secure = {key: {"secure": "v1:of:nobody"} for key in REQUIRED.get(pattern, {})}
+    return {**secure, **more}

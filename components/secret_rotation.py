@@ -1,0 +1,158 @@
+"""Secret rotation: a new token is accepted while the server runs, and the former one for a while.
+
+Shows a Secret that Pulumi updates in place, and a sidecar that sees the kubelet swap the mounted
+file, has nginx accept the new token beside the former one, asks nginx whether it does, and only
+then says so. After the overlap the former one is refused.
+https://datatracker.ietf.org/doc/html/rfc6750
+
+Guarantees: no container restarts, and no request with a token that is accepted is refused; clients
+that take the new one once the sidecar's file `status` says that it is accepted, and within the
+overlap, are never refused. A Secret without a token changes nothing, and why stands in the log and
+in `status`, without the value. That is in memory alone: the mounted Secret and two volumes, in no
+environment, argument or log, and encrypted in Pulumi's state.
+Leaves out: comparison in constant time, and a pod that starts with a wrong token. It has no earlier
+one, so its sidecar waits for a right one, and the app with it.
+
+The provider replaces a Secret whose data changes unless `kubernetes:enableSecretMutable` is true;
+pods see the change either way.
+https://www.pulumi.com/registry/packages/kubernetes/api-docs/provider/
+"""
+
+from typing import NotRequired
+
+import pulumi
+
+from .manifest import register
+from .messages import check_keys
+from .workload import Pattern, PodTemplate, WorkloadArgs, empty_dir, labels_of, memory, script
+
+KEY = "token"
+"""The Secret's key."""
+
+SOURCE = "/etc/token"
+"""Where the sidecar has the Secret."""
+
+LIVE = "/etc/nginx/live"
+"""Where nginx has its configuration, and the sidecar its status."""
+
+GENERATION_PORT = 8999
+"""Where nginx tells the pod's own containers which configuration it serves."""
+
+
+class SecretRotationArgs(WorkloadArgs):
+    """Arguments of SecretRotation."""
+
+    token: pulumi.Input[str]
+    """The bearer token that clients must show: at least 16 of the characters that RFC 6750 allows,
+    `A-Z a-z 0-9 - . _ ~ + /` and `=` at its end. The sidecar refuses any other, and says why.
+    A secret in the state, whether it is one here or not."""
+
+    overlap_seconds: NotRequired[int]
+    """Seconds for which a former token is accepted after the new one is. Default 120. The three
+    last ones at most: a fourth rotation within the overlap ends the oldest."""
+
+    port: NotRequired[int]
+    """TCP port that nginx listens at, named `http`. Default 8080; not 8999."""
+
+    interval_seconds: NotRequired[int]
+    """Seconds between two looks at the files without being told of a change. Default 60."""
+
+
+def pod(name: str, args: SecretRotationArgs) -> PodTemplate:
+    """The pod of an instance, whose Secret has its name."""
+    port = args.get("port", 8080)
+    interval = args.get("interval_seconds", 60)
+    live = {"name": "live", "mountPath": LIVE}
+    return PodTemplate(
+        app={
+            "name": "main-app",
+            "image": "nginx",
+            "command": script(
+                "serve-reloaded",
+                "main-app",
+                "/tmp/nginx.pid",
+                interval,
+                f"{LIVE}/nginx.conf",
+                uses=["watch"],
+            ),
+            "ports": [{"name": "http", "containerPort": port}],
+            "readinessProbe": {"tcpSocket": {"port": "http"}, "periodSeconds": 5},
+            "livenessProbe": {"tcpSocket": {"port": "http"}, "periodSeconds": 10},
+            "volumeMounts": [{**live, "readOnly": True}, {"name": "tmp", "mountPath": "/tmp"}],
+        },
+        sidecars=[
+            {
+                "name": "token-keeper",
+                "image": "shell",
+                "command": script(
+                    "keep-token",
+                    "token-keeper",
+                    f"{SOURCE}/{KEY}",
+                    LIVE,
+                    port,
+                    GENERATION_PORT,
+                    args.get("overlap_seconds", 120),
+                    interval,
+                    uses=["watch", "nginx", "tokens"],
+                ),
+                # What comes after a native sidecar starts once there is a configuration.
+                "startupProbe": {
+                    "exec": {"command": ["/bin/sh", "-c", f"[ -e {LIVE}/nginx.conf ]"]},
+                    "periodSeconds": 1,
+                    "failureThreshold": 300,
+                },
+                "volumeMounts": [
+                    {"name": "token", "mountPath": SOURCE, "readOnly": True},
+                    live,
+                    {"name": "sidecar-tmp", "mountPath": "/tmp"},
+                ],
+            }
+        ],
+        volumes=[
+            # Readable for the pod's group, and not for all: 0440.
+            {"name": "token", "secret": {"secretName": name, "defaultMode": 0o440}},
+            memory("live", "1Mi"),
+            empty_dir("tmp", "16Mi"),
+            memory("sidecar-tmp", "1Mi"),
+        ],
+    )
+
+
+class SecretRotation(Pattern):
+    """nginx, and a sidecar that has it accept the token that a Secret holds, and former ones."""
+
+    def __init__(
+        self, name: str, args: SecretRotationArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        check_keys(args, SecretRotationArgs)
+        super().__init__("sidecar-powers:index:SecretRotation", name, {}, opts)
+        from pulumi_kubernetes.core.v1 import Secret
+
+        secret = register(
+            Secret,
+            name,
+            {
+                "metadata": {
+                    "name": name,
+                    "namespace": args.get("namespace", "default"),
+                    "labels": labels_of(name, "secret-rotation"),
+                },
+                "type": "Opaque",
+                "stringData": {KEY: pulumi.Output.secret(args["token"])},
+            },
+            pulumi.ResourceOptions(parent=self),
+        )
+        port = args.get("port", 8080)
+        self._deploy(
+            name,
+            "secret-rotation",
+            pod(name, args),
+            args,
+            commands=[
+                f"kubectl -n {{namespace}} exec {{workload}} -c token-keeper -- cat {LIVE}/status",
+                f"kubectl -n {{namespace}} port-forward {{workload}} 8080:{port}",
+                "curl -i http://localhost:8080",
+                "kubectl -n {namespace} logs {workload} -c token-keeper -f",
+            ],
+            depends_on=[secret],
+        )
