@@ -32,6 +32,7 @@ from .workload import (
     WorkloadArgs,
     empty_dir,
     labels_of,
+    own_port,
     script,
 )
 
@@ -67,9 +68,7 @@ class HotReloadArgs(WorkloadArgs):
 
 def pod(name: str, args: HotReloadArgs) -> PodTemplate:
     """The pod of an instance, whose ConfigMap has its name."""
-    port = args.get("port", 8080)
-    if port == GENERATION_PORT:
-        raise ValueError(f"port: found {port}, allowed is any other")
+    port = own_port(args.get("port", 8080))
     live = {"name": "live", "mountPath": LIVE}
     run = {"name": "run", "mountPath": "/run/nginx"}
     return PodTemplate(

@@ -24,7 +24,17 @@ import pulumi
 
 from .manifest import register
 from .messages import check_keys
-from .workload import Pattern, PodTemplate, WorkloadArgs, empty_dir, labels_of, memory, script
+from .workload import (
+    GENERATION_PORT,
+    Pattern,
+    PodTemplate,
+    WorkloadArgs,
+    empty_dir,
+    labels_of,
+    memory,
+    own_port,
+    script,
+)
 
 KEY = "token"
 """The Secret's key."""
@@ -34,9 +44,6 @@ SOURCE = "/etc/token"
 
 LIVE = "/etc/nginx/live"
 """Where nginx has its configuration, and the sidecar its status."""
-
-GENERATION_PORT = 8999
-"""Where nginx tells the pod's own containers which configuration it serves."""
 
 
 class SecretRotationArgs(WorkloadArgs):
@@ -52,7 +59,8 @@ class SecretRotationArgs(WorkloadArgs):
     last ones at most: a fourth rotation within the overlap ends the oldest."""
 
     port: NotRequired[int]
-    """TCP port that nginx listens at, named `http`. Default 8080; not 8999."""
+    """TCP port that nginx listens at, named `http`. Default 8080; an error with 8999, at which
+    nginx answers the sidecar."""
 
     interval_seconds: NotRequired[int]
     """Seconds between two looks at the files without being told of a change. Default 60."""
@@ -60,7 +68,7 @@ class SecretRotationArgs(WorkloadArgs):
 
 def pod(name: str, args: SecretRotationArgs) -> PodTemplate:
     """The pod of an instance, whose Secret has its name."""
-    port = args.get("port", 8080)
+    port = own_port(args.get("port", 8080))
     interval = args.get("interval_seconds", 60)
     live = {"name": "live", "mountPath": LIVE}
     return PodTemplate(

@@ -162,6 +162,13 @@ def labels_of(name: str, pattern: str) -> dict[str, str]:
     }
 
 
+def own_port(port: int) -> int:
+    """The port of an nginx that answers its sidecar too. Raises ValueError for that other one."""
+    if port == GENERATION_PORT:
+        raise ValueError(f"port: found {port}, allowed is any other")
+    return port
+
+
 def empty_dir(name: str, size: str) -> Object:
     """A volume as old as its pod; one that outgrows its size gets the pod evicted."""
     return {"name": name, "emptyDir": {"sizeLimit": size}}

@@ -155,6 +155,7 @@ Size = Annotated[Quantity, AfterValidator(_positive)]
 Quantities = dict[Annotated[str, _one_of(RESOURCE_NAMES)], Quantity]
 Seconds = Annotated[int, Field(strict=True, ge=1, le=86400)]
 Port = Annotated[int, Field(strict=True, ge=1, le=65535)]
+OwnPort = Annotated[Port, AfterValidator(_not_the_sidecars)]
 Text = Annotated[str, Field(strict=True, min_length=1)]
 Secret = Annotated[str, BeforeValidator(_secret)]
 Token = Annotated[Secret, AfterValidator(_token)]
@@ -238,13 +239,13 @@ class Resource(Demo):
 
 class HotReload(Demo):
     directives: Text | None = None
-    port: Annotated[Port, AfterValidator(_not_the_sidecars)] | None = None
+    port: OwnPort | None = None
 
 
 class SecretRotation(Demo):
     token: Token
     overlap_seconds: Seconds | None = None
-    port: Port | None = None
+    port: OwnPort | None = None
 
 
 PATTERNS: dict[str, type[Demo]] = {

@@ -40,7 +40,19 @@ def stack(**config: Any) -> Config:
     return {"namespace": "edited", **config}
 
 
-DEMOS: Mapping[str, Config] = {key: {} for key in PATTERNS}
+TOKEN, OTHER_TOKEN = (
+    {"secure": f"v1:{text}"}
+    for text in (
+        "v3BDy3ETypC6/aYG:EPoHlhaHwLEIQp4QbgDEDPogMKJEpcYaaux+vK0TtWs6kYMlG1/dVA==",
+        "gm4hLFFlkPQ0Wdnx:cm1h7/p9RCKM+h34f3cdV8pJaUVexka0GMUsv6p9gw8+sWpQfNaZp2J8eHwxzCjv",
+    )
+)
+"""As the local stack's file would have them, whose passphrase everybody knows."""
+
+REQUIRED: Mapping[str, Config] = {"secret-rotation": {"token": TOKEN}}
+"""What a demo must be given."""
+
+DEMOS: Mapping[str, Config] = {key: {**REQUIRED.get(key, {})} for key in PATTERNS}
 """Every demo, as it is by default."""
 
 DEPLOYED = stack(demos=DEMOS)
@@ -55,7 +67,7 @@ FULL = stack(
         "signal": {"resources": {"main-app": {"limits": {"cpu": "100m"}}}},
         "signal-fast": {"demo": "signal"},
     },
-    quota={"pods": "8"},
+    quota={"pods": "12"},
 )
 """One with what can be taken away again."""
 
@@ -162,6 +174,20 @@ EDITS = [
     ),
     _option("hot-reload", updated("hot-reload"), published="fail", port=9090),
     _pod_option("hot-reload", {"ConfigMap/hot-reload-demo": "update"}, directives="return 204;"),
+    Edit(
+        "secret-rotation, another token",
+        DEPLOYED,
+        _demo(DEPLOYED, "secret-rotation", token=OTHER_TOKEN),
+        {"Secret/secret-rotation-demo": "update"},
+    ),
+    Edit(
+        "secret-rotation as a pod, another token",
+        PODS,
+        _demo(PODS, "secret-rotation", token=OTHER_TOKEN),
+        {"Secret/secret-rotation-demo": "update"},
+    ),
+    _option("secret-rotation", updated("secret-rotation"), overlapSeconds=300),
+    _option("secret-rotation", updated("secret-rotation"), published="fail", port=9090),
     _pod_option("signal", _replaced("signal"), intervalSeconds=7),
     _pod_option("signal", _replaced("signal"), images={"shell": "busybox:1.37.1"}),
     _pod_option("signal", _replaced("signal"), resources={"main-app": _LIMITS}),
@@ -196,13 +222,13 @@ EDITS = [
     Edit(
         "a quota",
         DEPLOYED,
-        {**DEPLOYED, "quota": {"pods": "8"}},
+        {**DEPLOYED, "quota": {"pods": "12"}},
         {"ResourceQuota/quota": "create"},
     ),
     Edit(
         "a larger quota",
         FULL,
-        {**FULL, "quota": {"pods": "9"}},
+        {**FULL, "quota": {"pods": "13"}},
         {"ResourceQuota/quota": "update"},
     ),
     Edit("no quota any more", FULL, _without(FULL, "quota"), {"ResourceQuota/quota": "delete"}),
@@ -232,6 +258,7 @@ EDITS = [
             "NetworkPolicy/api-access": "replace",
             "NetworkPolicy/default-deny": "replace",
             "ConfigMap/hot-reload-demo": "replace",
+            "Secret/secret-rotation-demo": "replace",
             **{f"Deployment/{key}-demo": "replace" for key in DEMOS},
             **_labeler("replace", "pod-labeler", "renamed"),
         },

@@ -30,11 +30,12 @@ $(while read -r _ _ known; do printf '    "~^(?i:Bearer) +\\Q%s\\E$" yes;\n' "$k
 # look: take what SOURCE offers, and let go what has ended. A generation is a time, which says
 # nothing of a token.
 look() {
-  read_token "$source"
+  token=$(cat "$source" 2>/dev/null)
+  reason=$(wrong "$token")
   read -r _ _ known <"$tokens"
   [ -z "$reason" ] && [ "$token" != "$known" ] || token=''
   read -r now _ </proc/uptime
-  lines=$(current "$now" "$token")
+  lines=$(current "$tokens" "$now" "$token")
   if [ -n "$lines" ] && [ "$lines" != "$loaded" ]; then
     before=$(served "$generation_port")
     echo "$lines" | publish "$tokens" && compose "$now" | publish "$live/nginx.conf" &&
@@ -51,8 +52,8 @@ in_force() {
 
 # say: what is accepted. Then `change` returns when the next token ends.
 say() {
-  told
-  report "$live/status" "${reason:+the token in the Secret $reason; }$text"
+  report "$live/status" "${reason:+the token in the Secret $reason; }$(told "$tokens")"
+  next=$(next_end "$tokens")
   if [ -n "$next" ] && [ "$next" != "$alarm" ]; then
     alarm=$next
     { sleep $((next - ${now%.*})) && echo; } >&3 &
@@ -70,7 +71,7 @@ while :; do
     change
   elif in_force; then
     serving=$generation
-    loaded=$(settled "$overlap")
+    loaded=$(settled "$tokens" "$overlap")
     echo "$loaded" | publish "$tokens"
   else
     report "$live/status" "nginx has not taken up a change yet; what it accepts stays"

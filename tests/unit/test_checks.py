@@ -1,10 +1,13 @@
 """Every pattern says what proves its power."""
 
+from typing import Any
+
 from components.checks import (
     env_inherit,
     hot_reload,
     init_sidecar,
     resource,
+    secret_rotation,
     shared_filesystem,
     signal,
 )
@@ -12,10 +15,14 @@ from stacks.model import PATTERNS
 
 
 def test_every_pattern_has_checks_with_names_of_their_own() -> None:
-    modules = [shared_filesystem, init_sidecar, signal, env_inherit, resource, hot_reload]
+    modules = [
+        *(shared_filesystem, init_sidecar, signal, env_inherit),
+        *(resource, hot_reload, secret_rotation),
+    ]
     assert sorted(module.__name__.rpartition(".")[2].replace("_", "-") for module in modules) == (
         sorted(PATTERNS)
     )
     for module in modules:
-        names = [check.name for check in module.checks({})]
+        args: Any = {}
+        names = [check.name for check in module.checks(args)]
         assert len(names) == len(set(names)) >= 2

@@ -52,7 +52,8 @@ def test_a_page_shows_the_commands_that_the_stack_prints(pattern: str) -> None:
     found: list[Object] = []
 
     def program() -> None:
-        demo = patterns.PATTERNS[pattern](f"{pattern}-demo", {"namespace": "sidecar-powers"})
+        args = patterns.args_of(pattern, namespace="sidecar-powers")
+        demo = patterns.PATTERNS[pattern](f"{pattern}-demo", args)
         found.append(outputs(demo, ["commands"]))
 
     registered(program)

@@ -213,6 +213,20 @@ def test_secrets_are_shown_only_when_asked_for(
     assert shown[0]["data"] == shown[1]["stringData"] == {"key": "hidden"}
 
 
+def test_a_stacks_own_secret_is_shown_neither_in_clear_nor_encrypted() -> None:
+    config = {
+        "sidecar-powers:namespace": "here",
+        "sidecar-powers:demos": {"secret-rotation": {"token": {"secure": "v1:abc:def"}}},
+    }
+    hidden = render("dev", config=config)
+    assert "v1:abc:def" not in str(hidden)
+    secret = next(item.object for item in hidden if item.object["kind"] == "Secret")
+    assert secret["stringData"] == {"token": REDACTED}
+    shown = [item.object for item in render("dev", secrets=True, config=config)]
+    secrets = [item["kind"] for item in shown if "v1:abc:def" in str(item)]
+    assert secrets == ["Secret"]
+
+
 def test_a_wrong_stack_file_is_one_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def config(_: str) -> dict[str, Any]:
         return {"sidecar-powers:namespace": "UPPER", "sidecar-powers:demos": {"signl": {}}}

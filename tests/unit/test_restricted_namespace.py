@@ -2,7 +2,7 @@ from typing import Any
 
 from components.restricted_namespace import RestrictedNamespace
 from components.workload import API_ACCESS
-from tests.unit.patterns import PATTERNS
+from tests.unit.patterns import PATTERNS, args_of
 from tests.unit.recorder import Registered, pod_of, registered
 
 
@@ -60,7 +60,7 @@ def test_the_api_servers_address_narrows_it() -> None:
 def test_only_the_labelers_pods_carry_the_label() -> None:
     def program() -> None:
         for pattern, component in PATTERNS.items():
-            component(f"{pattern}-demo", {})
+            component(f"{pattern}-demo", args_of(pattern))
 
     for workload in registered(program).of("Deployment"):
         labels = pod_of(workload)["metadata"]["labels"]

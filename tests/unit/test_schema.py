@@ -9,7 +9,7 @@ from components import plugin
 from components.pod_labeler import PodLabeler
 from components.restricted_namespace import RestrictedNamespace
 from components.workload import WorkloadArgs
-from tests.unit.patterns import PATTERNS
+from tests.unit.patterns import PATTERNS, REQUIRED
 
 COMPONENTS = [*PATTERNS.values(), PodLabeler, RestrictedNamespace]
 
@@ -20,15 +20,16 @@ def schema() -> dict[str, Any]:
     return json.loads(cast(Any, provider).schema)["resources"]
 
 
-def test_all_components_have_a_schema_and_need_no_argument() -> None:
+def test_all_components_have_a_schema_and_need_no_argument_but_secrets() -> None:
     resources = schema()
-    names = [cast(type, component).__name__ for component in COMPONENTS]
-    assert set(resources) == {f"sidecar-powers:index:{name}" for name in names}
-    for resource in resources.values():
+    tokens = [f"sidecar-powers:index:{cast(type, item).__name__}" for item in COMPONENTS]
+    assert set(resources) == set(tokens)
+    needed = dict(zip(tokens, (REQUIRED.get(pattern, {}) for pattern in PATTERNS), strict=False))
+    for token, resource in resources.items():
         assert resource["isComponent"]
         assert resource["description"]
         assert resource["properties"]
-        assert not resource.get("requiredInputs")
+        assert resource.get("requiredInputs", []) == list(needed.get(token, {}))
 
 
 def test_every_argument_of_a_components_own_is_described() -> None:

@@ -9,6 +9,7 @@ import pytest
 from stacks.model import PATTERNS
 from stacks.settings import PROJECT, SettingsError, Stack, decoded, encoded, read
 from tests.unit.patterns import PATTERNS as COMPONENTS
+from tests.unit.patterns import options_of
 
 
 def parsed(demos: Any, **others: Any) -> Stack:
@@ -58,7 +59,7 @@ def test_every_argument_of_a_component_can_be_set_in_a_stack_file(pattern: str) 
         "namespace",
         "default_resources",
     }
-    assert parsed({pattern: {}}).demos[pattern].component is component
+    assert parsed({pattern: options_of(pattern)}).demos[pattern].component is component
 
 
 def test_a_stack_takes_what_all_pods_of_its_demos_take() -> None:
@@ -293,3 +294,100 @@ def test_a_port_that_the_sidecar_needs_is_refused() -> None:
     assert problems({"hot-reload": {"port": 8999}}) == [
         "demos.hot-reload.port: found 8999, allowed is any other: nginx answers the sidecar there"
     ]
+
+
+ENCRYPTED = {"secure": "v1:abc:def"}
+
+
+def rotation(token: Any, **others: Any) -> dict[str, Any]:
+    return {"secret-rotation": {"token": token, **others}}
+
+
+def decrypted(demos: Any) -> Stack:
+    """As the engine reads them."""
+    return read({f"{PROJECT}:namespace": "here", f"{PROJECT}:demos": demos}, decrypted=True)
+
+
+def decrypted_problems(demos: Any) -> str:
+    with pytest.raises(SettingsError) as error:
+        decrypted(demos)
+    return str(error.value)
+
+
+def test_an_encrypted_secret_is_not_read_outside_the_engine() -> None:
+    assert parsed(rotation(ENCRYPTED)).demos["secret-rotation"].args["token"] == "v1:abc:def"
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        "a-plain-text-of-somebody",
+        123456789012345678,
+        ["a-plain-text-of-somebody"],
+        {"secure": 5},
+        {"secure": "v1:abc:def", "more": "a-plain-text-of-somebody"},
+        {},
+        None,
+    ],
+    ids=str,
+)
+def test_a_secret_in_plain_text_is_refused_and_not_shown(token: Any) -> None:
+    assert problems(rotation(token)) == [
+        "demos.secret-rotation.token: allowed is an encrypted text:"
+        " pulumi config set --secret --path 'demos.secret-rotation.token'"
+    ]
+
+
+def test_a_secret_that_is_missing_hides_no_other_mistake() -> None:
+    assert problems({"secret-rotation": {"port": 0, "images": {"shel": "a:1"}}}) == [
+        "demos.secret-rotation.token: is required",
+        "demos.secret-rotation.port: found 0, allowed is at least 1",
+        "demos.secret-rotation.images.shel: found 'shel', allowed is nginx, shell, curl, openssl,"
+        " main-app, token-keeper; did you mean shell?",
+    ]
+
+
+@pytest.mark.parametrize("token", ["x" * 16, "x" * 1024, "AZaz09-._~+/AZaz09==", "-" * 16])
+def test_a_token_of_the_standards_characters_is_read_by_the_engine(token: str) -> None:
+    assert decrypted(rotation(token)).demos["secret-rotation"].args["token"] == token
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        "fifteen-letters",
+        "x" * 1025,
+        "with a space in it",
+        'quoted-and-long-"',
+        "padding=not-at-the-end",
+        "================",
+        "a-line-and-its-end\n",
+        "v1:abc:def-as-if-encrypted",
+        "umläute-sind-lang-genug",
+    ],
+)
+def test_a_token_that_no_client_can_show_is_refused_and_not_shown(token: str) -> None:
+    assert decrypted_problems(rotation(token)) == (
+        "demos.secret-rotation.token: allowed are 16 to 1024 characters of"
+        " A-Z a-z 0-9 - . _ ~ + /, with = at the end only"
+    )
+
+
+def test_a_secret_of_another_type_is_not_shown_by_the_engine_either() -> None:
+    for token in (5, ["a-text-of-somebody"], {"key": "a-text-of-somebody"}, ""):
+        assert decrypted_problems(rotation(token)) == (
+            "demos.secret-rotation.token: allowed is an encrypted text:"
+            " pulumi config set --secret --path 'demos.secret-rotation.token'"
+        )
+
+
+def test_a_secret_in_the_place_of_its_demo_is_not_shown() -> None:
+    found = decrypted_problems({"secret-rotation": "a-text-of-somebody"})
+    assert found == "demos.secret-rotation: found a secret, allowed is a mapping"
+
+
+def test_the_overlap_is_in_seconds() -> None:
+    args = parsed(rotation(ENCRYPTED, overlapSeconds=5)).demos["secret-rotation"].args
+    assert args["overlap_seconds"] == 5
+    found = problems(rotation(ENCRYPTED, overlapSeconds=0))
+    assert found == ["demos.secret-rotation.overlapSeconds: found 0, allowed is at least 1"]

@@ -11,6 +11,7 @@ from pulumi.runtime import set_all_config
 from stacks.model import PATTERNS
 from stacks.settings import SettingsError, encoded, read
 from tests.unit.hardening import assert_hardened
+from tests.unit.patterns import options_of
 from tests.unit.recorder import pod_of, registered
 from tools import paths
 
@@ -74,7 +75,9 @@ STACK = st.fixed_dictionaries(
 GOOD_STACK: st.SearchStrategy[Any] = st.fixed_dictionaries(
     {
         "sidecar-powers:namespace": st.just("here"),
-        "sidecar-powers:demos": st.dictionaries(st.sampled_from([*PATTERNS]), GOOD, min_size=1),
+        "sidecar-powers:demos": st.dictionaries(st.sampled_from([*PATTERNS]), GOOD, min_size=1).map(
+            lambda demos: {key: options_of(key, **demos[key]) for key in demos}
+        ),
     }
 )
 LINE = re.compile(

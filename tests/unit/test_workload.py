@@ -14,7 +14,7 @@ from components.restricted_namespace import RestrictedNamespace
 from components.shared_filesystem import SharedFilesystem
 from components.signal import Signal
 from tests.unit.hardening import assert_hardened
-from tests.unit.patterns import PATTERNS
+from tests.unit.patterns import PATTERNS, args_of
 from tests.unit.recorder import Object, containers, outputs, pod_of, registered
 
 FORMS = [
@@ -27,7 +27,8 @@ every_form = pytest.mark.parametrize("form", FORMS, ids=lambda form: "-".join(fo
 
 
 def workload(pattern: str, args: Any) -> Object:
-    objects = registered(lambda: PATTERNS[pattern](f"{pattern}-demo", args))
+    every = args_of(pattern, **args)
+    objects = registered(lambda: PATTERNS[pattern](f"{pattern}-demo", every))
     return objects.of("Deployment", "Pod")[0]
 
 
@@ -90,7 +91,8 @@ def test_outputs_name_the_object_and_how_to_look_at_it(pattern: str) -> None:
     names = ["kind", "name", "namespace", "qos_class", "commands"]
 
     def program() -> None:
-        component = PATTERNS[pattern](f"{pattern}-demo", {"workload": "pod", "namespace": "here"})
+        args = args_of(pattern, workload="pod", namespace="here")
+        component = PATTERNS[pattern](f"{pattern}-demo", args)
         values.update(all=outputs(component, names))
 
     registered(program)
@@ -133,7 +135,7 @@ def test_outputs_tell_what_each_pod_and_all_replicas_take() -> None:
 
 @every_pattern
 def test_a_pods_spec_is_replaced_cleanly_and_its_edited_label_left_alone(pattern: str) -> None:
-    args = {"workload": "pod"}
+    args = args_of(pattern, workload="pod")
     objects = registered(lambda: PATTERNS[pattern](f"{pattern}-demo", args))
     request = objects.requests[f"Pod/{pattern}-demo"]
     assert list(request.replaceOnChanges) == ["spec"]
