@@ -1,8 +1,10 @@
-"""A client that asks as fast as it can, from within a pod's network, and counts what fails.
+"""Clients that ask as fast as they can, from within a pod's network, and count what fails.
 
-`python load.py PORT` asks until its standard input ends, then prints what it saw as JSON. Each
-request is a connection of its own, as of somebody who comes for the first time. A script without
-imports of the project, since it runs in another network namespace.
+`python load.py PORT [SECONDS]` asks until its standard input ends, then prints what it saw as
+JSON; with SECONDS, a client asks again after so many. A line of the input is a list of bearer
+tokens, which are shown by turns from then on. Each request is a connection of its own, as of
+somebody who comes for the first time. A script without imports of the project, since it runs in
+another network namespace.
 """
 
 import http.client
@@ -11,6 +13,8 @@ import sys
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
+from itertools import cycle
 from typing import Any
 
 CLIENTS = 4
@@ -19,8 +23,9 @@ CLIENTS = 4
 class Load:
     """What some clients see."""
 
-    def __init__(self, port: int) -> None:
-        self.port = port
+    def __init__(self, port: int, seconds: float = 0) -> None:
+        self.port, self.seconds = port, seconds
+        self.tokens: Iterator[str] = cycle([""])
         self.ended = threading.Event()
         self.answers: Counter[str] = Counter()
         self.failures: list[str] = []
@@ -30,7 +35,7 @@ class Load:
 
     def client(self) -> None:
         """Ask until it is enough."""
-        while not self.ended.is_set():
+        while not self.ended.wait(self.seconds):
             try:
                 answer = self._ask()
             except (OSError, http.client.HTTPException) as error:
@@ -44,7 +49,9 @@ class Load:
     def _ask(self) -> str:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
         try:
-            connection.request("GET", "/", headers={"Connection": "close"})
+            token = next(self.tokens)
+            headers = {"Authorization": f"Bearer {token}"} if token else {}
+            connection.request("GET", "/", headers={"Connection": "close", **headers})
             answer = connection.getresponse()
             return f"{answer.status} {answer.read().decode()}"
         finally:
@@ -57,11 +64,12 @@ class Load:
 
 def main() -> None:
     """The command line."""
-    load = Load(int(sys.argv[1]))
+    load = Load(int(sys.argv[1]), *map(float, sys.argv[2:]))
     clients = [threading.Thread(target=load.client) for _ in range(CLIENTS)]
     for client in clients:
         client.start()
-    sys.stdin.read()
+    for line in sys.stdin:
+        load.tokens = cycle(json.loads(line))
     load.ended.set()
     for client in clients:
         client.join()
