@@ -1,15 +1,14 @@
 """Secret rotation: a new token is accepted while the server runs, and the former one for a while.
 
 Shows a Secret that Pulumi updates in place, and a sidecar that sees the kubelet swap the mounted
-file, has nginx accept the new token beside the former one, asks nginx whether it does, and only
-then says so. After the overlap the former one is refused.
+file, has nginx accept the new token beside the former one, and says so in its file `status` once
+nginx does nothing else. After the overlap the former one is refused.
 https://datatracker.ietf.org/doc/html/rfc6750
 
-Guarantees: no container restarts, and no request with a token that is accepted is refused; clients
-that take the new one once the sidecar's file `status` says that it is accepted, and within the
-overlap, are never refused. A Secret without a token changes nothing, and why stands in the log and
-in `status`, without the value. That is in memory alone: the mounted Secret and two volumes, in no
-environment, argument or log, and encrypted in Pulumi's state.
+Guarantees: no container restarts; clients that take the new token after `status` says so, and
+before the overlap ends, are never refused. A Secret without a token changes nothing, and why
+stands in the log and in `status`. The value is in the pod's memory, and encrypted in Pulumi's
+state: in no environment, argument or log.
 Leaves out: comparison in constant time, and a pod that starts with a wrong token. It has no earlier
 one, so its sidecar waits for a right one, and the app with it.
 
@@ -78,9 +77,7 @@ def pod(name: str, args: SecretRotationArgs) -> PodTemplate:
             "command": script(
                 "serve-reloaded",
                 "main-app",
-                "/tmp/nginx.pid",
-                interval,
-                f"{LIVE}/nginx.conf",
+                *("/tmp/nginx.pid", interval, f"{LIVE}/nginx.conf"),
                 uses=["watch"],
             ),
             "ports": [{"name": "http", "containerPort": port}],
@@ -95,12 +92,8 @@ def pod(name: str, args: SecretRotationArgs) -> PodTemplate:
                 "command": script(
                     "keep-token",
                     "token-keeper",
-                    f"{SOURCE}/{KEY}",
-                    LIVE,
-                    port,
-                    GENERATION_PORT,
-                    args.get("overlap_seconds", 120),
-                    interval,
+                    *(f"{SOURCE}/{KEY}", LIVE, port, GENERATION_PORT),
+                    *(args.get("overlap_seconds", 120), interval),
                     uses=["watch", "nginx", "tokens"],
                 ),
                 # What comes after a native sidecar starts once there is a configuration.
