@@ -8,6 +8,7 @@ from importlib.metadata import version
 import pulumi
 from pulumi.provider.experimental import component_provider_host
 
+from .dependency_injection import DependencyInjection
 from .env_inherit import EnvInherit
 from .hot_reload import HotReload
 from .init_sidecar import InitSidecar
@@ -26,6 +27,7 @@ COMPONENTS: list[type[pulumi.ComponentResource]] = [
     Resource,
     HotReload,
     SecretRotation,
+    DependencyInjection,
     PodLabeler,
     RestrictedNamespace,
 ]

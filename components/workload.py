@@ -15,7 +15,7 @@ import pulumi
 
 from .manifest import Object, register
 from .messages import any_of
-from .usage import RESOURCE_NAMES, pod_usage, qos_class, texts, times
+from .usage import RESOURCE_NAMES, Usage, pod_usage, qos_class, texts, times, total
 
 IMAGES = {
     "nginx": "nginx:1.28.0-alpine",
@@ -109,10 +109,20 @@ class PodTemplate:
     volumes: Sequence[Object] = ()
     spec: Object = field(default_factory=dict[str, Any])
     labels: Mapping[str, str] = field(default_factory=dict[str, str])
+    companions: Mapping[str, tuple["PodTemplate", WorkloadArgs]] = field(
+        default_factory=dict[str, tuple["PodTemplate", WorkloadArgs]]
+    )
+    """Pods that the component deploys beside it, with their arguments, by their workload's name."""
 
     @property
     def containers(self) -> list[Object]:
         return [*self.init, self.app, *self.sidecars]
+
+    @property
+    def names(self) -> list[str]:
+        """The names of all containers, those of companions too."""
+        others = [name for other, _ in self.companions.values() for name in other.names]
+        return [*(container["name"] for container in self.containers), *others]
 
 
 def script(name: str, container: str, *args: object, uses: Sequence[str] = ()) -> list[str]:
@@ -184,7 +194,7 @@ def memory(name: str, size: str) -> Object:
 
 def unknown_names(template: PodTemplate, args: WorkloadArgs) -> list[str]:
     """What is wrong with the names in `images` and `resources`, a line each."""
-    names = [container["name"] for container in template.containers]
+    names = template.names
     found = [(f"resources.{name}", name, names) for name in args.get("resources", {})]
     found += [(f"images.{name}", name, [*IMAGES, *names]) for name in args.get("images", {})]
     return [
@@ -248,6 +258,20 @@ def pod_spec(template: PodTemplate, args: WorkloadArgs) -> Object:
     }
 
 
+def pod_specs(template: PodTemplate, args: WorkloadArgs) -> list[tuple[Object, WorkloadArgs]]:
+    """The hardened pod specs of a pattern and its companions, each with its arguments.
+
+    Raises ValueError for arguments that don't fit.
+    """
+    others = [pair for companion in template.companions.values() for pair in pod_specs(*companion)]
+    return [(pod_spec(template, args), args), *others]
+
+
+def usage_of(specs: Iterable[tuple[Object, WorkloadArgs]]) -> Usage:
+    """What all pods of these specs count together."""
+    return total(times(args.get("replicas", 1), pod_usage(spec)) for spec, args in specs)
+
+
 class Pattern(pulumi.ComponentResource):
     """What the components of all patterns have in common.
 
@@ -274,7 +298,7 @@ class Pattern(pulumi.ComponentResource):
     """What each pod may take at most: quantity by resource name."""
 
     usage: pulumi.Output[dict[str, str]]
-    """What all its pods count together: quantity by key of a ResourceQuota
+    """What all its pods count together, companions included: quantity by key of a ResourceQuota
     (`requests.cpu`, `limits.memory`, `pods`)."""
 
     commands: pulumi.Output[list[str]]
@@ -370,8 +394,7 @@ class Pattern(pulumi.ComponentResource):
                 }
                 register(PodDisruptionBudget, name, manifest, options)
         words = {"workload": f"{workload}/{name}", "name": name, "namespace": namespace}
-        usage = pod_usage(spec)
-        each = texts(usage)
+        each = texts(pod_usage(spec))
         outputs = {
             "kind": workload.capitalize(),
             "name": resource.metadata["name"],
@@ -379,7 +402,7 @@ class Pattern(pulumi.ComponentResource):
             "qos_class": qos_class(spec),
             "requests": {name: each[f"requests.{name}"] for name in RESOURCE_NAMES},
             "limits": {name: each[f"limits.{name}"] for name in RESOURCE_NAMES},
-            "usage": texts(times(replicas, usage)),
+            "usage": texts(usage_of(pod_specs(template, args))),
             "commands": [command.format_map(words) for command in commands],
         }
         for output, value in outputs.items():

@@ -41,9 +41,9 @@ def validated(
         try:
             return model.model_validate({**required, **right}, context=context)
         except ValidationError as error:
-            # Nothing is complete without what it must have.
+            # Nothing is complete without what it must have, and some keys need others.
             for problem in error.errors(include_url=False):
-                _remove(right, [str(key) for key in problem["loc"][:-1]])
+                _remove(right, [str(key) for key in problem["loc"][:-1] or problem["loc"]])
 
 
 def _remove(value: Any, keys: list[str]) -> None:

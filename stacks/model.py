@@ -17,6 +17,7 @@ from pydantic import (
     ConfigDict,
     Field,
     IPvAnyNetwork,
+    PlainSerializer,
     StringConstraints,
     ValidationInfo,
 )
@@ -24,6 +25,7 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
 from components.messages import any_of
+from components.plugin_offer import port_of
 from components.quantity import parse_quantity
 from components.restricted_namespace import ApiServer as ApiServerArgs
 from components.usage import KEYS, RESOURCE_NAMES
@@ -80,6 +82,24 @@ def _not_the_sidecars(port: int) -> int:
     if port == GENERATION_PORT:
         raise ValueError("allowed is any other: nginx answers the sidecar there")
     return port
+
+
+def _fetched(url: str) -> str:
+    port_of(url)
+    return url
+
+
+def _with_digest(url: str, info: ValidationInfo) -> str:
+    """A source beside the keys before it. Validators see of each key whether it is right."""
+    if info.data.get("sha256") is None or info.data.get("greeting") is not None:
+        raise ValueError("allowed is a source with sha256, and without greeting")
+    return url
+
+
+def _with_source(value: object, info: ValidationInfo) -> object:
+    if info.data.get("source") is None:
+        raise ValueError("allowed is with source")
+    return value
 
 
 def _one_of(allowed: Sequence[str]) -> AfterValidator:
@@ -157,6 +177,11 @@ Seconds = Annotated[int, Field(strict=True, ge=1, le=86400)]
 Port = Annotated[int, Field(strict=True, ge=1, le=65535)]
 OwnPort = Annotated[Port, AfterValidator(_not_the_sidecars)]
 Text = Annotated[str, Field(strict=True, min_length=1)]
+Line = Annotated[str, StringConstraints(pattern=r"^[^\n]+$")]
+LabelValue = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$", max_length=63)
+]
+Cidr = Annotated[IPvAnyNetwork, BeforeValidator(_text), PlainSerializer(str)]
 Secret = Annotated[str, BeforeValidator(_secret)]
 Token = Annotated[Secret, AfterValidator(_token)]
 Image = Annotated[str, Field(strict=True, pattern=_IMAGE)]
@@ -221,13 +246,7 @@ class Signal(Demo):
 
 class EnvInherit(Demo):
     app_interval_seconds: Seconds | None = None
-    initial_version: (
-        Annotated[
-            str,
-            StringConstraints(pattern=r"^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$", max_length=63),
-        ]
-        | None
-    ) = None
+    initial_version: LabelValue | None = None
     service_account: Annotated[Name, AfterValidator(_no_default_account)] | None = None
     admission_policy: Annotated[bool, Field(strict=True)] | None = None
 
@@ -248,6 +267,17 @@ class SecretRotation(Demo):
     port: OwnPort | None = None
 
 
+class DependencyInjection(Demo):
+    app_interval_seconds: Seconds | None = None
+    version: LabelValue | None = None
+    greeting: Line | None = None
+    sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None = None
+    source: Annotated[str, AfterValidator(_fetched), AfterValidator(_with_digest)] | None = None
+    source_cidr: Annotated[Cidr, AfterValidator(_with_source)] | None = None
+    size: Annotated[int, Field(strict=True, ge=1), AfterValidator(_with_source)] | None = None
+    size_limit: Size | None = None
+
+
 PATTERNS: dict[str, type[Demo]] = {
     "shared-filesystem": SharedFilesystem,
     "init-sidecar": InitSidecar,
@@ -256,6 +286,7 @@ PATTERNS: dict[str, type[Demo]] = {
     "resource": Resource,
     "hot-reload": HotReload,
     "secret-rotation": SecretRotation,
+    "dependency-injection": DependencyInjection,
 }
 """The options of each pattern. Its component is the class of that name."""
 

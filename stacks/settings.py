@@ -16,7 +16,7 @@ from typing import Any, cast
 from components.manifest import Object
 from components.messages import any_of
 from components.quantity import parse_quantity
-from components.usage import Usage, pod_usage, texts, times, total
+from components.usage import Usage, texts, total
 from components.workload import (
     IMAGES,
     RESOURCES,
@@ -25,8 +25,9 @@ from components.workload import (
     Resources,
     WorkloadArgs,
     merged,
-    pod_spec,
+    pod_specs,
     unknown_names,
+    usage_of,
 )
 from stacks.messages import validated
 from stacks.model import (
@@ -66,19 +67,27 @@ class Instance:
         return self.module.pod(self.name, self.args)
 
     @property
-    def names(self) -> list[str]:
-        """What `images` may name: roles and its containers."""
-        return [*IMAGES, *(container["name"] for container in self.template.containers)]
+    def workloads(self) -> list[str]:
+        """Names of what has pods: its own, and those that its component deploys beside it."""
+        return [self.name, *self.template.companions]
 
     @property
-    def pod_spec(self) -> Object:
-        """The pod that its component would register. Raises ValueError if args don't fit."""
-        return pod_spec(self.template, cast(WorkloadArgs, self.args))
+    def names(self) -> list[str]:
+        """What `images` may name: roles and its containers."""
+        return [*IMAGES, *self.template.names]
+
+    @property
+    def pod_specs(self) -> list[tuple[Object, WorkloadArgs]]:
+        """The pods that its component would register, each with the arguments of its workload.
+
+        Raises ValueError if args don't fit.
+        """
+        return pod_specs(self.template, cast(WorkloadArgs, self.args))
 
     @property
     def usage(self) -> Usage:
         """What all its pods count together."""
-        return times(self.args.get("replicas", 1), pod_usage(self.pod_spec))
+        return usage_of(self.pod_specs)
 
     @property
     def module(self) -> ModuleType:
@@ -87,8 +96,13 @@ class Instance:
 
     @property
     def containers(self) -> list[Object]:
-        """All containers of its pod, hardened."""
-        return [*self.pod_spec.get("initContainers", []), *self.pod_spec["containers"]]
+        """All containers of its pods, hardened."""
+        specs = [spec for spec, _ in self.pod_specs]
+        return [
+            item
+            for spec in specs
+            for item in [*spec.get("initContainers", []), *spec["containers"]]
+        ]
 
     @property
     def component(self) -> Callable[..., Pattern]:
@@ -161,7 +175,9 @@ def read(config: Mapping[str, Any], decrypted: bool = False) -> Stack:
     problems += _unknown_defaults(settings, demos.values())
     problems += _collisions(demos)
     problems += broken_pods("budget", settings.budget)
-    problems += misfits(settings.quota, [(item.pod_spec, item.args) for item in demos.values()])
+    problems += misfits(
+        settings.quota, [pair for item in demos.values() for pair in item.pod_specs]
+    )
     if problems:
         raise SettingsError("\n".join(problems))
     return Stack(settings, demos)
@@ -226,6 +242,12 @@ def _demo(
     if instance.args["workload"] == "pod" and instance.args.get("replicas", 1) > 1:
         found = instance.args["replicas"]
         problems.append(f"{path}.replicas: found {found}, allowed with workload pod is 1")
+    for name in instance.template.companions:
+        # They have Services, whose names begin with a letter.
+        if len(name) > 63 or not name[0].isalpha():
+            problems.append(
+                f"{path}: found {name!r} for an object, allowed are 63 characters, first a letter"
+            )
     unknown = unknown_names(instance.template, cast(WorkloadArgs, instance.args))
     if unknown:
         problems += [f"{path}.{line}" for line in unknown]

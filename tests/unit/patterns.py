@@ -5,6 +5,7 @@ from typing import Any
 
 import pulumi
 
+from components.dependency_injection import DependencyInjection
 from components.env_inherit import EnvInherit
 from components.hot_reload import HotReload
 from components.init_sidecar import InitSidecar
@@ -21,6 +22,7 @@ PATTERNS: dict[str, Callable[[str, Any], pulumi.ComponentResource]] = {
     "resource": Resource,
     "hot-reload": HotReload,
     "secret-rotation": SecretRotation,
+    "dependency-injection": DependencyInjection,
 }
 
 REQUIRED: dict[str, dict[str, Any]] = {"secret-rotation": {"token": "unit-tests-know-it"}}

@@ -112,6 +112,7 @@ def deploys_hardened_pods(config: dict[str, Any]) -> None:
         runpy.run_path(str(paths.ROOT), run_name="__main__")
 
     workloads = registered(program).of("Deployment", "Pod")
-    assert len(workloads) == len(config["sidecar-powers:demos"])
+    names = [name for demo in read(config).demos.values() for name in demo.workloads]
+    assert sorted(item["metadata"]["name"] for item in workloads) == sorted(names)
     for workload in workloads:
         assert_hardened(pod_of(workload))

@@ -27,9 +27,11 @@ every_form = pytest.mark.parametrize("form", FORMS, ids=lambda form: "-".join(fo
 
 
 def workload(pattern: str, args: Any) -> Object:
-    every = args_of(pattern, **args)
-    objects = registered(lambda: PATTERNS[pattern](f"{pattern}-demo", every))
-    return objects.of("Deployment", "Pod")[0]
+    every, named = args_of(pattern, **args), f"{pattern}-demo"
+    objects = registered(lambda: PATTERNS[pattern](named, every))
+    return next(
+        item for item in objects.of("Deployment", "Pod") if item["metadata"]["name"] == named
+    )
 
 
 @every_pattern
