@@ -51,7 +51,6 @@ def pod(name: str) -> PodTemplate:
             "command": script("serve-bundles", PATTERN, _DIRECTORY, _PORT),
             "ports": [{"name": "http", "containerPort": _PORT}],
             "readinessProbe": {"tcpSocket": {"port": "http"}, "periodSeconds": 5},
-            "livenessProbe": {"tcpSocket": {"port": "http"}, "periodSeconds": 10},
             "volumeMounts": [{"name": "bundles", "mountPath": _DIRECTORY, "readOnly": True}],
         },
         sidecars=[],

@@ -85,7 +85,11 @@ def _not_the_sidecars(port: int) -> int:
 
 
 def _fetched(url: str) -> str:
-    port_of(url)
+    """One that is wrong may have a password in it, so nobody says what it is."""
+    try:
+        port_of(url)
+    except ValueError as error:
+        raise PydanticCustomError("secret", "{error}", {"error": str(error)}) from None
     return url
 
 

@@ -125,6 +125,17 @@ def _labeler(verdict: str, account: str, namespace: str = "edited") -> dict[str,
     }
 
 
+def _plugin(verdict: str, *kinds: str) -> dict[str, str]:
+    """The verdicts on objects of the server that a plug-in comes from."""
+    return {f"{kind}/dependency-injection-demo-source": verdict for kind in kinds}
+
+
+_OTHER_PLUGIN = {
+    "ConfigMap/dependency-injection-demo": "update",
+    **_plugin("update", "ConfigMap"),
+}
+_SERVER = ("ConfigMap", "Service", "NetworkPolicy", "Deployment")
+
 _LIMITS = {"limits": {"cpu": "200m", "memory": "96Mi"}}
 
 EDITS = [
@@ -188,6 +199,35 @@ EDITS = [
     ),
     _option("secret-rotation", updated("secret-rotation"), overlapSeconds=300),
     _option("secret-rotation", updated("secret-rotation"), published="fail", port=9090),
+    _option("dependency-injection", _OTHER_PLUGIN, version="2.0.0"),
+    _option("dependency-injection", _OTHER_PLUGIN, greeting="Good day"),
+    _option(
+        "dependency-injection", {"ConfigMap/dependency-injection-demo": "update"}, sha256="0" * 64
+    ),
+    _option(
+        "dependency-injection",
+        {
+            "ConfigMap/dependency-injection-demo": "update",
+            "NetworkPolicy/dependency-injection-demo": "update",
+            **_plugin("delete", *_SERVER),
+        },
+        source="https://example.org/it.tar.gz",
+        sourceCidr="192.0.2.0/24",
+        sha256="0" * 64,
+        size=4096,
+    ),
+    _option("dependency-injection", updated("dependency-injection"), appIntervalSeconds=7),
+    _option("dependency-injection", updated("dependency-injection"), sizeLimit="2Mi"),
+    _option(
+        "dependency-injection",
+        {**updated("dependency-injection"), **_plugin("update", "Deployment")},
+        timeoutSeconds=120,
+    ),
+    _pod_option(
+        "dependency-injection",
+        _OTHER_PLUGIN,
+        version="2.0.0",
+    ),
     _pod_option("signal", _replaced("signal"), intervalSeconds=7),
     _pod_option("signal", _replaced("signal"), images={"shell": "busybox:1.37.1"}),
     _pod_option("signal", _replaced("signal"), resources={"main-app": _LIMITS}),
@@ -212,7 +252,7 @@ EDITS = [
         DEPLOYED,
         {**DEPLOYED, "defaults": {"resources": _LIMITS}},
         # The containers of `resource` have limits of their own.
-        updated(*DEMOS.keys() - {"resource"}),
+        {**updated(*DEMOS.keys() - {"resource"}), **_plugin("update", "Deployment")},
     ),
     Edit(
         "the same quantity in other words",
@@ -259,6 +299,9 @@ EDITS = [
             "NetworkPolicy/default-deny": "replace",
             "ConfigMap/hot-reload-demo": "replace",
             "Secret/secret-rotation-demo": "replace",
+            "ConfigMap/dependency-injection-demo": "replace",
+            "NetworkPolicy/dependency-injection-demo": "replace",
+            **_plugin("replace", *_SERVER),
             **{f"Deployment/{key}-demo": "replace" for key in DEMOS},
             **_labeler("replace", "pod-labeler", "renamed"),
         },

@@ -38,8 +38,7 @@ END
     other "$tried" 0 offer
   else
     [ "$retry" -lt "$interval" ] || retry=$interval
-    again="trying again in $retry s"
-    report "$plugins/status" "$fault $version${using:+, $using stays}: $reason; $again"
+    report "$plugins/status" "$(failure "$version" "$using"); trying again in $retry s"
     other "$tried" "$retry" offer
     retry=$((retry * 2))
   fi

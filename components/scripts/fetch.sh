@@ -1,10 +1,14 @@
 # Stands in scripts that fetch files from a source that they don't trust, after common.sh.
-# What fails says why in $fault and $reason.
 
 # refuse REASON
 refuse() {
   fault=refused reason=$1
   return 1
+}
+
+# failure NAME KEPT: why the last of the other functions failed with what is called so.
+failure() {
+  printf "%s\n" "$fault $1${2:+, $2 stays}: $reason"
 }
 
 # get URL FILE BYTES: no more than that, even from a source that doesn't say how much it sends.

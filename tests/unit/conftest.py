@@ -32,3 +32,14 @@ def shell(request: pytest.FixtureRequest, busybox_path: str, tmp_path: Path) -> 
     shell = Shell(busybox_path if request.param == "busybox" else os.environ["PATH"], tmp_path)
     yield shell
     shell.stop()
+
+
+@pytest.fixture
+def with_watcher(shell: Shell, tmp_path: Path) -> Shell:
+    """The shell with inotifywait, which busybox does not bring with it on Debian."""
+    found = shutil.which("inotifywait")
+    assert found, "inotifywait is missing: `make test` installs it"
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "inotifywait").symlink_to(found)
+    shell.env["PATH"] = f"{tmp_path / 'bin'}{os.pathsep}{shell.env['PATH']}"
+    return shell

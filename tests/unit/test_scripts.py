@@ -278,7 +278,7 @@ def test_the_load_generator_keeps_its_workers_busy(shell: Shell) -> None:
 
 
 SCRIPTS = sorted(path.stem for path in (ROOT / "components" / "scripts").glob("*.sh"))
-SHARED = ["watch", "nginx", "tokens"]
+SHARED = ["watch", "nginx", "tokens", "offer", "fetch", "bundle"]
 """What scripts use, beside what all of them do."""
 
 

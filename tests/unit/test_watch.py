@@ -1,7 +1,5 @@
 """What scripts that wait for changes can rely on, under each shell and with each watcher."""
 
-import os
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -20,17 +18,6 @@ def watched(tmp_path: Path) -> Path:
     folder.mkdir()
     (folder / "file").write_text("first")
     return folder
-
-
-@pytest.fixture
-def with_watcher(shell: Shell, tmp_path: Path) -> Shell:
-    """The shell with inotifywait, which busybox does not bring with it on Debian."""
-    found = shutil.which("inotifywait")
-    assert found, "inotifywait is missing: `make test` installs it"
-    (tmp_path / "bin").mkdir()
-    (tmp_path / "bin" / "inotifywait").symlink_to(found)
-    shell.env["PATH"] = f"{tmp_path / 'bin'}{os.pathsep}{shell.env['PATH']}"
-    return shell
 
 
 def start(shell: Shell, watched: Path, seconds: float) -> subprocess.Popen[str]:
