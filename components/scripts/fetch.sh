@@ -11,7 +11,8 @@ failure() {
   printf "%s\n" "$fault $1${2:+, $2 stays}: $reason"
 }
 
-# get URL FILE BYTES: no more than that, even from a source that doesn't say how much it sends.
+# get URL FILE BYTES: no more than that. curl before 8.4 sees to it only where the source says
+# beforehand how much it sends; the limit in blocks holds always, and has curl say so.
 get() {
   ulimit -f $(($3 / 512 + 1))
   trap '' XFSZ

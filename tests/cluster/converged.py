@@ -48,6 +48,8 @@ def ownerless(objects: list[Object]) -> list[Object]:
         item
         for item in objects
         if not item["metadata"].get("ownerReferences")
+        # Every Service has one, without a word of whose it is.
+        and item["kind"] != "Endpoints"
         and f"{item['kind']}/{item['metadata']['name']}" not in _OF_A_NAMESPACE
     ]
 

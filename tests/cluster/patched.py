@@ -1,5 +1,6 @@
 """Demos applied as they are rendered, but for a change that makes their pods fail."""
 
+import json
 import subprocess
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -27,6 +28,10 @@ def applied(
     text = "---\n".join(map(to_yaml, objects))
     try:
         _kubectl(project, "apply", "--server-side", "-f", "-", text=text)
+        if named := [item["metadata"]["name"] for item in objects if item["kind"] == "Service"]:
+            # Manifests name Services, and the local cluster has no DNS.
+            text = _addressed(project, text, named)
+            _kubectl(project, "apply", "--server-side", "-f", "-", text=text)
         if available:
             until = ("--for=condition=Available", "--timeout=180s")
             _kubectl(project, "wait", *until, "-n", project.namespace, "deployment", "--all")
@@ -35,7 +40,16 @@ def applied(
         _kubectl(project, "delete", "--ignore-not-found", "-f", "-", text=text)
 
 
-def _kubectl(project: Project, *words: str, text: str = "") -> None:
+def _addressed(project: Project, text: str, services: list[str]) -> str:
+    """Manifests with the addresses of Services in place of their names."""
+    for name in services:
+        answer = _kubectl(project, "get", "service", name, "-n", project.namespace, "-o", "json")
+        address = json.loads(answer)["spec"]["clusterIP"]
+        text = text.replace(f"{name}.{project.namespace}.svc", address)
+    return text
+
+
+def _kubectl(project: Project, *words: str, text: str = "") -> str:
     done = subprocess.run(
         ["kubectl", *words],
         env=project.env,
@@ -45,6 +59,7 @@ def _kubectl(project: Project, *words: str, text: str = "") -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def container(spec: Object, name: str) -> Object:
