@@ -1,6 +1,7 @@
 """Demos applied as they are rendered, but for a change that makes their pods fail."""
 
 import json
+import secrets
 import subprocess
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -23,6 +24,9 @@ def applied(
     """
     objects = [item.object for item in render(engine.LOCAL, config=project.config)]
     for item in objects:
+        if item["kind"] == "Secret":
+            # What is rendered shows none.
+            item["stringData"] = {key: secrets.token_hex() for key in item["stringData"]}
         if change and item["kind"] == "Deployment":
             change(item["metadata"]["name"].removesuffix("-demo"), item["spec"]["template"]["spec"])
     text = "---\n".join(map(to_yaml, objects))

@@ -5,6 +5,7 @@ from random import Random
 from typing import Any
 
 from tests.cluster.project import Object
+from tests.edits import OTHER_TOKEN, TOKEN
 
 _OTHER_IMAGE = "localhost/sidecar-powers/curl:bookworm"
 """It has a shell too, another one."""
@@ -54,6 +55,10 @@ def _init(**options: Any) -> Object:
 
 def _env(**options: Any) -> Object:
     return _demo("env-inherit", **options)
+
+
+def _rotation(token: Object, **options: Any) -> Object:
+    return _demo("secret-rotation", token=token, **options)
 
 
 def _resource(limits: str = "128Mi", **options: Any) -> Object:
@@ -219,6 +224,25 @@ WALKS = {
         Switch(
             "a Pod's sidecars",
             _demo("hot-reload", workload="pod", directives=_GONE, sidecars="classic"),
+            replace="Pod",
+            because="spec",
+        ),
+    ],
+    "secret-rotation": [
+        Switch("", _rotation(TOKEN)),
+        Switch("token", _rotation(OTHER_TOKEN), update="Secret"),
+        Switch("overlapSeconds", _rotation(OTHER_TOKEN, overlapSeconds=5), update="Deployment"),
+        Switch("port", _rotation(OTHER_TOKEN, port=9090), update="Deployment"),
+        Switch(
+            "a Pod",
+            _rotation(OTHER_TOKEN, workload="pod"),
+            create="Pod",
+            delete="Deployment",
+        ),
+        Switch("a Pod's token", _rotation(TOKEN, workload="pod"), update="Secret"),
+        Switch(
+            "a Pod's sidecars",
+            _rotation(TOKEN, workload="pod", sidecars="classic"),
             replace="Pod",
             because="spec",
         ),
