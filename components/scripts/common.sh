@@ -2,9 +2,9 @@
 
 # `sh` as a container's first process ignores TERM unless it traps it, and runs
 # a trap only between commands. So whatever takes time runs in the background,
-# where a signal interrupts the wait for it.
+# where a signal interrupts the wait for it. QUIT is what nginx's image wants to be ended by.
 child=
-trap '[ -z "$child" ] || kill "$child" 2>/dev/null; exit 0' TERM INT
+trap '[ -z "$child" ] || kill "$child" 2>/dev/null; exit 0' TERM INT QUIT
 
 # attend COMMAND...: run it to its end; a signal that the script traps runs its
 # trap at once and does not cut the command short.

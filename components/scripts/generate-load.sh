@@ -7,7 +7,7 @@ stop() {
   done
   exit 0
 }
-trap stop TERM INT
+trap stop TERM INT QUIT
 
 while :; do
   pids='' count=0

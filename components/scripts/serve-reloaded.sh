@@ -30,7 +30,7 @@ loaded=$(state "$@")
   echo >&3
 } &
 server=$!
-trap stop TERM INT
+trap stop TERM INT QUIT
 while change && [ ! -e /tmp/ended ]; do
   now=$(state "$@")
   if [ "$now" != "$loaded" ]; then

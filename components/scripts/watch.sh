@@ -20,7 +20,7 @@ watch() {
     echo "This image has neither inotifyd nor inotifywait: looking every $2 s" >&2
   fi
   watchers="$watchers $!"
-  trap end TERM INT
+  trap end TERM INT QUIT
 }
 
 # end: nothing that runs beside this script outlives it.

@@ -44,8 +44,7 @@ class Shell:
             text=True,
             start_new_session=True,
             user=user,
-            # Under nohup it is ignored, and a shell can't trap what it finds ignored.
-            preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
+            preexec_fn=_heed_signals,
         )
         process.stdout = log
         self.started.append(process)
@@ -56,6 +55,12 @@ class Shell:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+
+
+def _heed_signals() -> None:
+    """What is ignored under nohup or in the background, a shell could not trap."""
+    for number in (signal.SIGHUP, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def log_of(process: subprocess.Popen[str]) -> str:
@@ -70,6 +75,8 @@ def wait_for(condition: Callable[[], object], seconds: float = 5) -> None:
         time.sleep(0.02)
 
 
-def ends_within_a_second(process: subprocess.Popen[str]) -> None:
-    process.send_signal(signal.SIGTERM)
+def ends_within_a_second(
+    process: subprocess.Popen[str], told: signal.Signals = signal.SIGTERM
+) -> None:
+    process.send_signal(told)
     assert process.wait(timeout=1) == 0

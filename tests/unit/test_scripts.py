@@ -312,6 +312,12 @@ def test_term_ends_a_script_within_a_second(shell: Shell, tmp_path: Path, name: 
     ends_within_a_second(process)
 
 
+def test_the_stop_signal_of_nginx_images_ends_a_script_too(shell: Shell) -> None:
+    process = shell.start("signal-app", "container", "Got it", 60)
+    time.sleep(0.3)
+    ends_within_a_second(process, signal.SIGQUIT)
+
+
 def test_term_ends_the_labeler_in_the_middle_of_a_request(shell: Shell, tmp_path: Path) -> None:
     with ApiServer(tmp_path) as server:
         server.delay = 60

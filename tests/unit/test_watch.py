@@ -1,5 +1,6 @@
 """What scripts that wait for changes can rely on, under each shell and with each watcher."""
 
+import signal
 import subprocess
 from pathlib import Path
 
@@ -91,7 +92,10 @@ def test_a_watch_that_has_died_costs_time_and_nothing_else(
     wait_for(lambda: "seen later" in log_of(process))
 
 
-def test_a_script_that_waits_ends_at_once_when_told_to(with_watcher: Shell, watched: Path) -> None:
+@pytest.mark.parametrize("told", [signal.SIGTERM, signal.SIGQUIT])
+def test_a_script_that_waits_ends_at_once_when_told_to(
+    with_watcher: Shell, watched: Path, told: signal.Signals
+) -> None:
     process = start(with_watcher, watched, 3600)
     wait_for(lambda: "ready" in log_of(process))
-    ends_within_a_second(process)
+    ends_within_a_second(process, told)
