@@ -1,0 +1,373 @@
+"""What the certificate's sidecar promises, run for real with openssl under each shell."""
+
+import os
+import re
+import shutil
+import socket
+import ssl
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from components.workload import script
+from tests import authority
+from tests.authority import openssl
+from tests.unit.shell import Shell, ends_within_a_second, log_of, wait_for
+
+NAMES = "here,here.namespace.svc,localhost"
+
+
+class Server:
+    """Stands in for nginx: loads what is published at each connection, unless told to keep it."""
+
+    def __init__(self, pem: Path) -> None:
+        self._pem, self._kept = pem, ""
+        self.keeps = False
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._socket.getsockname()[1]
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                connection, _ = self._socket.accept()
+            except OSError:
+                return
+            if not (self.keeps and self._kept):
+                self._kept = self._pem.read_text()
+            copy = self._pem.with_name("served")
+            copy.write_text(self._kept)
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(copy)
+            try:
+                context.wrap_socket(connection, server_side=True).close()
+            except OSError:
+                connection.close()
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+@dataclass
+class Renewer:
+    """The script, its CA and what it publishes."""
+
+    shell: Shell
+    folder: Path
+
+    @property
+    def ca(self) -> Path:
+        return self.folder / "ca"
+
+    @property
+    def pem(self) -> Path:
+        return self.folder / "live" / "server.pem"
+
+    @property
+    def status(self) -> str:
+        file = self.pem.with_name("status")
+        return file.read_text() if file.exists() else ""
+
+    def start(
+        self, port: int = 1, interval: float = 3600, lifetime: int = 7200, skew: int = 60
+    ) -> "subprocess.Popen[str]":
+        args = (self.ca, self.pem.parent, NAMES, port, interval, lifetime, skew)
+        uses = ["watch", "nginx", "issue", "tls"]
+        command = script("renew-certificate", "cert-renewer", *args, uses=uses)
+        # A /tmp of this test's, and less patience with nginx.
+        text = command[2].replace("/tmp/", f"{self.folder}/tmp/").replace("-lt 50", "-lt 5")
+        command[2] = text
+        return self.shell.run("sh", *command[1:])
+
+    def serial(self) -> str:
+        """The number of the certificate that is published."""
+        return openssl("x509", "-in", str(self.pem), "-noout", "-serial").strip()[7:]
+
+    def dates(self) -> tuple[float, float]:
+        """From when to when it is valid."""
+        return dates(self.pem)
+
+    def issued(self) -> int:
+        """When it was issued, as the script has noted it."""
+        return int(self.pem.read_text().split()[2])
+
+
+def dates(file: Path) -> tuple[float, float]:
+    words = ("-noout", "-startdate", "-enddate", "-dateopt", "iso_8601")
+    lines = openssl("x509", "-in", str(file), *words).splitlines()
+    texts = [line.partition("=")[2].removesuffix("Z") for line in lines]
+    first, last = (datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp() for text in texts)
+    return first, last
+
+
+@pytest.fixture
+def renewer(shell: Shell, tmp_path: Path) -> Renewer:
+    """The script's surroundings, with openssl beside the shell's own tools."""
+    for name in ("bin", "ca", "live", "tmp"):
+        (tmp_path / name).mkdir()
+    for tool in ("openssl", "inotifywait"):
+        found = shutil.which(tool)
+        assert found, f"{tool} is missing: `make test` installs it"
+        (tmp_path / "bin" / tool).symlink_to(found)
+    shell.env["PATH"] = f"{tmp_path / 'bin'}{os.pathsep}{shell.env['PATH']}"
+    return Renewer(shell, tmp_path)
+
+
+@pytest.fixture
+def server(renewer: Renewer) -> Iterator[Server]:
+    server = Server(renewer.pem)
+    yield server
+    server.close()
+
+
+def test_certificate_and_key_are_one_file_and_fit_each_other(renewer: Renewer) -> None:
+    authority.make(renewer.ca)
+    renewer.start()
+    wait_for(renewer.pem.exists)
+    text = renewer.pem.read_text()
+    assert re.findall("-----BEGIN (.*)-----", text) == ["CERTIFICATE", "PRIVATE KEY"]
+    certified = openssl("x509", "-noout", "-pubkey", text=text)
+    assert certified == openssl("pkey", "-pubout", text=text)
+    assert "prime256v1" in openssl("pkey", "-noout", "-text", text=text)
+    assert renewer.pem.stat().st_mode & 0o077 == 0
+
+
+def test_a_certificate_is_for_these_names_and_for_a_server(renewer: Renewer) -> None:
+    authority.make(renewer.ca)
+    renewer.start()
+    wait_for(renewer.pem.exists)
+    names = ("subjectAltName", "extendedKeyUsage", "basicConstraints")
+    said = openssl("x509", "-in", str(renewer.pem), "-noout", "-ext", ",".join(names))
+    assert "DNS:here, DNS:here.namespace.svc, DNS:localhost" in said
+    assert "TLS Web Server Authentication" in said
+    assert "CA:FALSE" in said
+    for name in NAMES.split(","):
+        words = ("-purpose", "sslserver", "-verify_hostname", name)
+        openssl("verify", "-CAfile", str(renewer.ca / "tls.crt"), *words, str(renewer.pem))
+
+
+def test_its_span_is_exact_to_the_second(renewer: Renewer) -> None:
+    authority.make(renewer.ca)
+    before = int(time.time())
+    renewer.start(lifetime=4000, skew=77)
+    wait_for(renewer.pem.exists)
+    issued = renewer.issued()
+    assert before <= issued <= time.time()
+    assert renewer.dates() == (issued - 77, issued + 4000)
+
+
+def test_it_never_begins_before_its_ca_nor_outlives_it(renewer: Renewer) -> None:
+    authority.make(renewer.ca, begins=-10, ends=1000)
+    renewer.start(lifetime=4000, skew=60)
+    wait_for(renewer.pem.exists)
+    assert renewer.dates() == dates(renewer.ca / "tls.crt")
+
+
+@pytest.mark.parametrize("algorithm", [("rsa:2048",), ("ed25519",)], ids=lambda words: words[0])
+def test_a_ca_may_have_another_kind_of_key(renewer: Renewer, algorithm: tuple[str, ...]) -> None:
+    authority.make(renewer.ca, algorithm=algorithm)
+    renewer.start()
+    wait_for(renewer.pem.exists)
+    openssl("verify", "-CAfile", str(renewer.ca / "tls.crt"), str(renewer.pem))
+
+
+def test_a_new_one_comes_each_interval_and_is_never_seen_in_parts(
+    renewer: Renewer, server: Server
+) -> None:
+    authority.make(renewer.ca)
+    process = renewer.start(server.port, interval=1, lifetime=60)
+    wait_for(renewer.pem.exists)
+    end, seen = time.monotonic() + 4, set[str]()
+    while time.monotonic() < end:
+        text = renewer.pem.read_text()
+        assert text.endswith("-----END PRIVATE KEY-----\n\n"), text
+        seen.add(text)
+    assert 3 <= len(seen) <= 6
+    assert all(text.count("-----BEGIN") == 2 for text in seen)
+    said = re.findall(
+        "serving certificate ([0-9A-F]+) valid for another (?:60|59) s", log_of(process)
+    )
+    assert len(set(said)) >= 3
+
+
+def test_another_ca_is_used_at_once(renewer: Renewer, server: Server) -> None:
+    authority.make(renewer.ca)
+    renewer.start(server.port)
+    wait_for(lambda: "serving" in renewer.status)
+    first = renewer.serial()
+    authority.make(renewer.ca, "B")
+    wait_for(lambda: "serving" in renewer.status and first not in renewer.status)
+    issuer = openssl("x509", "-in", str(renewer.pem), "-noout", "-issuer")
+    assert "CA B of the tests" in issuer
+    assert renewer.serial() in renewer.status
+
+
+def test_a_ca_that_is_gone_leaves_the_certificate_and_the_time_it_has_left(
+    renewer: Renewer, server: Server
+) -> None:
+    authority.make(renewer.ca)
+    process = renewer.start(server.port, interval=1, lifetime=500)
+    wait_for(lambda: "serving" in renewer.status)
+    kept = {file: (renewer.ca / file).read_text() for file in ("tls.crt", "tls.key")}
+    for file in kept:
+        (renewer.ca / "..data" / file).unlink()
+    wait_for(lambda: log_of(process).count("CA: no certificate in tls.crt") >= 3)
+    serial = renewer.serial()
+    left = re.findall(f"certificate {serial} valid for another (\\d+) s", log_of(process))
+    assert len(set(left)) >= 3
+    assert 480 < int(left[-1]) < 500
+    authority.put(renewer.ca, kept)
+    wait_for(lambda: "serving" in renewer.status and serial not in renewer.status)
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        ("nothing", "no certificate in tls.crt"),
+        ("no key", "Could not (open|read).* CA private key"),
+        ("another key", "CA certificate and CA private key do not match"),
+        ("an encrypted key", "Could not read CA private key"),
+        ("expired", "certificate has expired"),
+        ("not yet valid", "certificate is not yet valid"),
+        ("no CA", "invalid CA certificate"),
+    ],
+)
+def test_a_ca_that_cannot_sign_is_said_to_be_so_and_nothing_is_published(
+    renewer: Renewer, fault: str, reason: str
+) -> None:
+    ca, key = renewer.ca, renewer.ca / "..data" / "tls.key"
+    match fault:
+        case "expired":
+            authority.make(ca, begins=-60, ends=-10)
+        case "not yet valid":
+            authority.make(ca, begins=100)
+        case "no CA":
+            authority.make(ca, is_ca=False)
+        case "nothing":
+            pass
+        case _:
+            authority.make(ca)
+    if fault == "no key":
+        key.unlink()
+    elif fault == "another key":
+        key.write_text(openssl("genpkey", "-algorithm", "ed25519"))
+    elif fault == "an encrypted key":
+        words = ("-aes256", "-passout", "pass:secret", "-out", str(key))
+        openssl("pkey", *words, text=key.read_text())
+    process = renewer.start()
+    wait_for(lambda: renewer.status)
+    assert re.fullmatch(f"CA: .*{reason}.*: no certificate yet\n", renewer.status)
+    assert renewer.status in log_of(process)
+    assert sorted(file.name for file in renewer.pem.parent.iterdir()) == ["status"]
+
+
+def test_a_certificate_whose_ca_stays_away_is_said_to_have_expired(
+    renewer: Renewer, server: Server
+) -> None:
+    authority.make(renewer.ca)
+    renewer.start(server.port, interval=1, lifetime=2)
+    wait_for(lambda: "serving" in renewer.status)
+    authority.put(renewer.ca, {"tls.crt": "", "tls.key": ""})
+    wait_for(lambda: re.search(r"certificate \w+ expired [1-9]\d* s ago", renewer.status), 8)
+
+
+def test_a_script_that_is_started_again_keeps_the_certificate(
+    renewer: Renewer, server: Server
+) -> None:
+    authority.make(renewer.ca)
+    first = renewer.start(server.port)
+    wait_for(lambda: "serving" in log_of(first))
+    serial = renewer.serial()
+    first.kill()
+    second = renewer.start(server.port)
+    wait_for(lambda: "serving" in log_of(second))
+    time.sleep(1.5)
+    assert renewer.serial() == serial
+    assert "issued" not in log_of(second)
+
+
+def test_one_that_would_end_before_the_next_look_is_not_kept(
+    renewer: Renewer, server: Server
+) -> None:
+    authority.make(renewer.ca, ends=1000)
+    first = renewer.start(server.port)
+    wait_for(lambda: "serving" in log_of(first))
+    issued = log_of(first).count("issued")
+    wait_for(lambda: log_of(first).count("issued") > issued)
+
+
+def test_what_no_nginx_serves_is_not_said_to_be_served(renewer: Renewer) -> None:
+    authority.make(renewer.ca)
+    # Nobody listens there.
+    process = renewer.start(1)
+    wait_for(lambda: "issued" in renewer.status)
+    time.sleep(1)
+    assert "serving" not in log_of(process)
+    assert "listen 1 ssl;" in renewer.pem.with_name("nginx.conf").read_text()
+
+
+def test_a_certificate_that_nginx_has_missed_is_followed_by_another(
+    renewer: Renewer, server: Server
+) -> None:
+    authority.make(renewer.ca)
+    process = renewer.start(server.port)
+    wait_for(lambda: "serving" in renewer.status)
+    server.keeps = True
+    missed = renewer.serial()
+    authority.make(renewer.ca, "B")
+    wait_for(lambda: f"nginx serves {missed} instead of" in log_of(process), 10)
+    server.keeps = False
+    wait_for(lambda: renewer.status.startswith("serving"))
+    assert missed not in renewer.status
+
+
+def test_no_key_stands_anywhere_but_in_the_file_that_nginx_reads(
+    renewer: Renewer, server: Server
+) -> None:
+    authority.make(renewer.ca)
+    process = renewer.start(server.port)
+    wait_for(lambda: "serving" in renewer.status)
+    server.close()
+    written = [file for name in ("live", "tmp") for file in (renewer.folder / name).rglob("*")]
+    with_key = [file.name for file in written if file.is_file() and "KEY" in file.read_text()]
+    # The first one is of this test.
+    assert sorted(with_key) == ["served", "server.pem"]
+    assert "PRIVATE" not in log_of(process)
+
+
+def test_nothing_is_started_while_nothing_happens(renewer: Renewer, server: Server) -> None:
+    authority.make(renewer.ca)
+    process = renewer.start(server.port)
+    wait_for(lambda: "serving" in renewer.status)
+    # The first look comes after a second, and what limits openssl's time ends by itself.
+    time.sleep(3)
+    before = _session(process.pid)
+    time.sleep(2)
+    assert _session(process.pid) == before
+    assert len(before) <= 4
+
+
+def test_it_ends_within_a_second(renewer: Renewer, server: Server) -> None:
+    authority.make(renewer.ca)
+    process = renewer.start(server.port)
+    wait_for(lambda: "serving" in renewer.status)
+    ends_within_a_second(process)
+
+
+def _session(leader: int) -> set[int]:
+    """The processes of a session."""
+    found: set[int] = set()
+    for file in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = file.read_text().rpartition(") ")[2].split()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if int(fields[3]) == leader:
+            found.add(int(file.parent.name))
+    return found
