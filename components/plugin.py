@@ -8,6 +8,7 @@ from importlib.metadata import version
 import pulumi
 from pulumi.provider.experimental import component_provider_host
 
+from .cert_renewal import CertRenewal
 from .dependency_injection import DependencyInjection
 from .env_inherit import EnvInherit
 from .hot_reload import HotReload
@@ -26,6 +27,7 @@ COMPONENTS: list[type[pulumi.ComponentResource]] = [
     EnvInherit,
     Resource,
     HotReload,
+    CertRenewal,
     SecretRotation,
     DependencyInjection,
     PodLabeler,

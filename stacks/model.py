@@ -24,6 +24,7 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
+from components.cert_renewal import HOST_NAME
 from components.messages import any_of
 from components.plugin_offer import port_of
 from components.quantity import parse_quantity
@@ -106,6 +107,13 @@ def _with_source(value: object, info: ValidationInfo) -> object:
     return value
 
 
+def _outlasts(seconds: int, info: ValidationInfo) -> int:
+    interval = info.data.get("interval_seconds") or 60
+    if seconds <= interval:
+        raise ValueError(f"allowed is more than the interval, {interval}")
+    return seconds
+
+
 def _one_of(allowed: Sequence[str]) -> AfterValidator:
     def check(key: str) -> str:
         if key not in allowed:
@@ -163,6 +171,15 @@ def _token(value: str, info: ValidationInfo) -> str:
     return value
 
 
+def _certificates(value: object) -> str:
+    """PEM of certificates. What else was put there may be a key, so it is never said."""
+    if isinstance(value, Encrypted):
+        return value
+    if isinstance(value, str) and re.fullmatch(f"({_CERTIFICATE})+", value):
+        return value
+    raise PydanticCustomError("secret", "allowed is PEM text of certificates, and of nothing else")
+
+
 LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 _IMAGE = (
     r"^[a-z0-9]+([._/-]+[a-z0-9]+|:[0-9]+/[a-z0-9]+)*"
@@ -170,6 +187,7 @@ _IMAGE = (
 )
 _TOKEN = r"(?=.{16,1024}$)[A-Za-z0-9._~+/-]+=*"
 """https://datatracker.ietf.org/doc/html/rfc6750#section-2.1"""
+_CERTIFICATE = r"-----BEGIN CERTIFICATE-----\n[A-Za-z0-9+/=\n]+-----END CERTIFICATE-----\s*"
 
 Name = Annotated[str, StringConstraints(pattern=f"^{LABEL}$", max_length=63)]
 Namespace = Annotated[Name, AfterValidator(_no_system_namespace)]
@@ -188,6 +206,8 @@ LabelValue = Annotated[
 Cidr = Annotated[IPvAnyNetwork, BeforeValidator(_text), PlainSerializer(str)]
 Secret = Annotated[str, BeforeValidator(_secret)]
 Token = Annotated[Secret, AfterValidator(_token)]
+Certificates = Annotated[str, BeforeValidator(_certificates)]
+HostName = Annotated[str, StringConstraints(pattern=f"^{HOST_NAME}$", max_length=253)]
 Image = Annotated[str, Field(strict=True, pattern=_IMAGE)]
 
 
@@ -282,6 +302,16 @@ class DependencyInjection(Demo):
     size_limit: Size | None = None
 
 
+class CertRenewal(Demo):
+    ca_certificate: Certificates
+    ca_key: Secret
+    trusted_certificates: Certificates | None = None
+    host_names: Annotated[list[HostName], Field(min_length=1)] | None = None
+    lifetime_seconds: Annotated[int, Field(strict=True), AfterValidator(_outlasts)] | None = None
+    skew_seconds: Annotated[int, Field(strict=True, ge=0, le=86400)] | None = None
+    port: Port | None = None
+
+
 PATTERNS: dict[str, type[Demo]] = {
     "shared-filesystem": SharedFilesystem,
     "init-sidecar": InitSidecar,
@@ -291,6 +321,7 @@ PATTERNS: dict[str, type[Demo]] = {
     "hot-reload": HotReload,
     "secret-rotation": SecretRotation,
     "dependency-injection": DependencyInjection,
+    "cert-renewal": CertRenewal,
 }
 """The options of each pattern. Its component is the class of that name."""
 

@@ -233,10 +233,10 @@ def _demo(
         allowed = any_of(PATTERNS, str(pattern))
         problems.append(f"{where}: found {pattern!r}, allowed is {allowed}")
         return None
-    model = PATTERNS[pattern]
-    # What a demo must be given is secret, and nothing else depends on what it is.
-    required = {key: UNREAD for key, field in model.model_fields.items() if field.is_required()}
-    demo = validated(model, options, path, problems, decrypted, **required)
+    fields = PATTERNS[pattern].model_fields.values()
+    # What a demo must be given is secret or goes with it, and nothing else depends on what it is.
+    required = {str(field.alias): UNREAD for field in fields if field.is_required()}
+    demo = validated(PATTERNS[pattern], options, path, problems, decrypted, **required)
     instance = Instance(f"{key}-demo", pattern, _args(key, demo, settings))
     problems += _unpinned(path, demo.images, settings)
     if instance.args["workload"] == "pod" and instance.args.get("replicas", 1) > 1:

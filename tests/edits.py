@@ -49,7 +49,32 @@ TOKEN, OTHER_TOKEN = (
 )
 """As the local stack's file would have them, whose passphrase everybody knows."""
 
-REQUIRED: Mapping[str, Config] = {"secret-rotation": {"token": TOKEN}}
+_CA = """\
+-----BEGIN CERTIFICATE-----
+MIIBojCCAUigAwIBAgIUGbTb+LTNCaTX0+Uvcx/3Uu3S4D8wCgYIKoZIzj0EAwIw
+LzEtMCsGA1UEAwwkQ0Egc2lkZWNhci1wb3dlcnMgbG9jYWwgb2YgdGhlIHRlc3Rz
+MB4XDTI2MTEyNDAxMzQzNVoXDTM2MTIwMjAxMzQzNVowLzEtMCsGA1UEAwwkQ0Eg
+c2lkZWNhci1wb3dlcnMgbG9jYWwgb2YgdGhlIHRlc3RzMFkwEwYHKoZIzj0CAQYI
+KoZIzj0DAQcDQgAE7AiMQrWjVLPcRM8kJf4kmL06Ogpg1KiqOGxzIcWhPAhgZvH+
+t8LUI0dffgHi6GV0f/TSFIXozmBRMXqOT+TBhqNCMEAwDwYDVR0TAQH/BAUwAwEB
+/zAOBgNVHQ8BAf8EBAMCAQYwHQYDVR0OBBYEFC8UJfqwS9pko7NwJ8JdvJjv3zJg
+MAoGCCqGSM49BAMCA0gAMEUCIQDuOimT7SsKyi/o6qSTJfttXoVMatgnB4CyD2Qy
+mKyvQwIgYLx3A1sYe8R1wAI6F0t7iEQwLWtL0IWRlFSf+zIoazk=
+-----END CERTIFICATE-----
+"""
+_CA_KEY = (
+    "v1:7ysyK/Rb1gjbzZSP:2o5tiuwtmZbVkggqOU+WYKmZgKB8o57oGHxcmt5RINi6vVc5W6gHWzGJQSxr7ibl0hIp"
+    "ItlhjNlEwN0v0XaIZQq5AVKg95ZiqhhKRNXHDU/A6/DpoVD7GAKs8JxRvHTf9bRAC+fccp2w9tGZ1byg1HFicc3D"
+    "+2JrfJbUksKWuV1nQkg0PhSCsLvnUMU8Za65t8J9aFHPT5xrXRdyvzLAUIBUXj8pYD+E6tB2pOV1AJYdP31NpC/q"
+    "m9V1EngmIBRFnmXxwkAYLngiiKKMCvcHmyq2UeABnMWi9p7v5/GeIBqv6XoCvjzQ8g2A0eCPVEbjDg0wiixv3/dV"
+    "t3vxc+GeRg=="
+)
+"""The same, of a CA that signs for the local cluster alone."""
+
+REQUIRED: Mapping[str, Config] = {
+    "cert-renewal": {"caCertificate": _CA, "caKey": {"secure": _CA_KEY}},
+    "secret-rotation": {"token": TOKEN},
+}
 """What a demo must be given."""
 
 DEMOS: Mapping[str, Config] = {key: {**REQUIRED.get(key, {})} for key in PATTERNS}
@@ -61,13 +86,16 @@ DEPLOYED = stack(demos=DEMOS)
 PODS = stack(demos=DEMOS, defaults={"workload": "pod"})
 """The same with bare Pods."""
 
+# One demo has a server of its own, another one stands twice, and an update takes more meanwhile.
+_ROOM, _MORE_ROOM = ({"pods": f"{len(DEMOS) + more}"} for more in (4, 5))
+
 FULL = stack(
     demos={
         **DEMOS,
         "signal": {"resources": {"main-app": {"limits": {"cpu": "100m"}}}},
         "signal-fast": {"demo": "signal"},
     },
-    quota={"pods": "12"},
+    quota=_ROOM,
 )
 """One with what can be taken away again."""
 
@@ -136,6 +164,7 @@ _OTHER_PLUGIN = {
 }
 _SERVER = ("ConfigMap", "Service", "NetworkPolicy", "Deployment")
 
+_CERTIFICATE = "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n"
 _LIMITS = {"limits": {"cpu": "200m", "memory": "96Mi"}}
 
 EDITS = [
@@ -185,6 +214,28 @@ EDITS = [
     ),
     _option("hot-reload", updated("hot-reload"), published="fail", port=9090),
     _pod_option("hot-reload", {"ConfigMap/hot-reload-demo": "update"}, directives="return 204;"),
+    Edit(
+        "cert-renewal, another CA",
+        DEPLOYED,
+        _demo(DEPLOYED, "cert-renewal", caCertificate=_CERTIFICATE, caKey=OTHER_TOKEN),
+        {"Secret/cert-renewal-demo": "update", "ConfigMap/cert-renewal-demo": "update"},
+    ),
+    Edit(
+        "cert-renewal, another CA's key",
+        DEPLOYED,
+        _demo(DEPLOYED, "cert-renewal", caKey=OTHER_TOKEN),
+        {"Secret/cert-renewal-demo": "update"},
+    ),
+    Edit(
+        "cert-renewal, another CA to trust",
+        DEPLOYED,
+        _demo(DEPLOYED, "cert-renewal", trustedCertificates=_CERTIFICATE),
+        {"ConfigMap/cert-renewal-demo": "update"},
+    ),
+    _option("cert-renewal", updated("cert-renewal"), hostNames=["example.org"]),
+    _option("cert-renewal", updated("cert-renewal"), lifetimeSeconds=300),
+    _option("cert-renewal", updated("cert-renewal"), skewSeconds=5),
+    _option("cert-renewal", updated("cert-renewal"), published="fail", port=9443),
     Edit(
         "secret-rotation, another token",
         DEPLOYED,
@@ -262,13 +313,13 @@ EDITS = [
     Edit(
         "a quota",
         DEPLOYED,
-        {**DEPLOYED, "quota": {"pods": "12"}},
+        {**DEPLOYED, "quota": _ROOM},
         {"ResourceQuota/quota": "create"},
     ),
     Edit(
         "a larger quota",
         FULL,
-        {**FULL, "quota": {"pods": "13"}},
+        {**FULL, "quota": _MORE_ROOM},
         {"ResourceQuota/quota": "update"},
     ),
     Edit("no quota any more", FULL, _without(FULL, "quota"), {"ResourceQuota/quota": "delete"}),
@@ -298,6 +349,8 @@ EDITS = [
             "NetworkPolicy/api-access": "replace",
             "NetworkPolicy/default-deny": "replace",
             "ConfigMap/hot-reload-demo": "replace",
+            "ConfigMap/cert-renewal-demo": "replace",
+            "Secret/cert-renewal-demo": "replace",
             "Secret/secret-rotation-demo": "replace",
             "ConfigMap/dependency-injection-demo": "replace",
             "NetworkPolicy/dependency-injection-demo": "replace",

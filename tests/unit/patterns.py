@@ -5,6 +5,7 @@ from typing import Any
 
 import pulumi
 
+from components.cert_renewal import CertRenewal
 from components.dependency_injection import DependencyInjection
 from components.env_inherit import EnvInherit
 from components.hot_reload import HotReload
@@ -13,6 +14,7 @@ from components.resource import Resource
 from components.secret_rotation import SecretRotation
 from components.shared_filesystem import SharedFilesystem
 from components.signal import Signal
+from tests import edits
 
 PATTERNS: dict[str, Callable[[str, Any], pulumi.ComponentResource]] = {
     "shared-filesystem": SharedFilesystem,
@@ -21,11 +23,15 @@ PATTERNS: dict[str, Callable[[str, Any], pulumi.ComponentResource]] = {
     "env-inherit": EnvInherit,
     "resource": Resource,
     "hot-reload": HotReload,
+    "cert-renewal": CertRenewal,
     "secret-rotation": SecretRotation,
     "dependency-injection": DependencyInjection,
 }
 
-REQUIRED: dict[str, dict[str, Any]] = {"secret-rotation": {"token": "unit-tests-know-it"}}
+REQUIRED: dict[str, dict[str, Any]] = {
+    "cert-renewal": {"ca_certificate": "a certificate", "ca_key": "unit-tests-know-it"},
+    "secret-rotation": {"token": "unit-tests-know-it"},
+}
 """The arguments that a pattern must be given."""
 
 
@@ -36,5 +42,4 @@ def args_of(pattern: str, **more: Any) -> Any:
 
 def options_of(pattern: str, **more: Any) -> dict[str, Any]:
     """The same as a stack's file has them."""
-    secure = {key: {"secure": "v1:of:nobody"} for key in REQUIRED.get(pattern, {})}
-    return {**secure, **more}
+    return {**edits.REQUIRED.get(pattern, {}), **more}

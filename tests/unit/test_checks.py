@@ -3,6 +3,7 @@
 from typing import Any
 
 from components.checks import (
+    cert_renewal,
     dependency_injection,
     env_inherit,
     hot_reload,
@@ -18,7 +19,7 @@ from stacks.model import PATTERNS
 def test_every_pattern_has_checks_with_names_of_their_own() -> None:
     modules = [
         *(shared_filesystem, init_sidecar, signal, env_inherit, resource),
-        *(hot_reload, secret_rotation, dependency_injection),
+        *(hot_reload, cert_renewal, secret_rotation, dependency_injection),
     ]
     assert sorted(module.__name__.rpartition(".")[2].replace("_", "-") for module in modules) == (
         sorted(PATTERNS)

@@ -4,6 +4,7 @@ import json
 from typing import Any, cast
 
 from pulumi.provider.experimental.component import ComponentProvider
+from pydantic.alias_generators import to_camel
 
 from components import plugin
 from components.pod_labeler import PodLabeler
@@ -20,7 +21,7 @@ def schema() -> dict[str, Any]:
     return json.loads(cast(Any, provider).schema)["resources"]
 
 
-def test_all_components_have_a_schema_and_need_no_argument_but_secrets() -> None:
+def test_all_components_have_a_schema_and_need_no_argument_but_secrets_and_their_like() -> None:
     resources = schema()
     tokens = [f"sidecar-powers:index:{cast(type, item).__name__}" for item in COMPONENTS]
     assert set(resources) == set(tokens)
@@ -29,7 +30,9 @@ def test_all_components_have_a_schema_and_need_no_argument_but_secrets() -> None
         assert resource["isComponent"]
         assert resource["description"]
         assert resource["properties"]
-        assert resource.get("requiredInputs", []) == list(needed.get(token, {}))
+        assert resource.get("requiredInputs", []) == [
+            to_camel(name) for name in needed.get(token, {})
+        ]
 
 
 def test_every_argument_of_a_components_own_is_described() -> None:

@@ -391,3 +391,37 @@ def test_the_overlap_is_in_seconds() -> None:
     assert args["overlap_seconds"] == 5
     found = problems(rotation(ENCRYPTED, overlapSeconds=0))
     assert found == ["demos.secret-rotation.overlapSeconds: found 0, allowed is at least 1"]
+
+
+def cert_renewal(**options: Any) -> list[str]:
+    return problems({"cert-renewal": options_of("cert-renewal", **options)})
+
+
+def test_a_certificate_outlasts_the_interval_of_its_renewal() -> None:
+    where = "demos.cert-renewal.lifetimeSeconds"
+    assert cert_renewal(lifetimeSeconds=60) == [
+        f"{where}: found 60, allowed is more than the interval, 60"
+    ]
+    assert cert_renewal(intervalSeconds=300, lifetimeSeconds=200) == [
+        f"{where}: found 200, allowed is more than the interval, 300"
+    ]
+
+
+def test_a_ca_is_required_and_none_of_it_is_ever_said() -> None:
+    assert problems({"cert-renewal": {}}) == [
+        "demos.cert-renewal.caCertificate: is required",
+        "demos.cert-renewal.caKey: is required",
+    ]
+    key = "-----BEGIN PRIVATE KEY-----\nabc\n-----END PRIVATE KEY-----\n"
+    found = cert_renewal(caCertificate=key, trustedCertificates=key, caKey=key)
+    assert [line.split(": ")[0] for line in found] == [
+        f"demos.cert-renewal.{option}"
+        for option in ("caCertificate", "caKey", "trustedCertificates")
+    ]
+    assert "abc" not in str(found)
+
+
+def test_a_host_name_is_one_that_a_certificate_can_have() -> None:
+    for name in ("a b", "a,DNS:b", "*", ""):
+        assert "demos.cert-renewal.hostNames.0: found" in "".join(cert_renewal(hostNames=[name]))
+    assert "hostNames" in "".join(cert_renewal(hostNames=[]))
