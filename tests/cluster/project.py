@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -65,6 +66,12 @@ class Project(Program):
         # The salt belongs to the stack, which has one from its first configuration on.
         content = yaml.safe_load(engine.stack_file(engine.LOCAL).read_text())
         self.file.write_text(yaml.safe_dump({**content, "config": self.config}))
+
+    def encrypted(self, text: str) -> Object:
+        """A secret as it stands in the stack's file, which is then to be configured again."""
+        command = ("pulumi", "config", "set", "--secret", "text", "--stack", self.stack)
+        subprocess.run(command, cwd=self.folder, env=self.env, input=text.encode(), check=True)
+        return yaml.safe_load(self.file.read_text())["config"]["sidecar-powers:text"]
 
     def verify(self, *demos: str) -> None:
         """Assert that all checks of these demos pass, or of all of them."""
