@@ -89,7 +89,7 @@ def checks(args: SecretRotationArgs) -> list[Check]:
         if mounts != ["token-keeper"] or spec.get("shareProcessNamespace"):
             shared = ", and processes are shared" if spec.get("shareProcessNamespace") else ""
             raise UnmetError(f"mounted by {', '.join(mounts) or 'nobody'}{shared}")
-        seen = live.run("main-app", f"ls {SOURCE}; echo looked")
+        seen = live.run("main-app", f"ls {SOURCE} 2>&1; echo looked")
         if KEY in seen.split() or not seen.endswith("looked\n"):
             raise UnmetError(f"main-app has {seen!r} at {SOURCE}")
         return "mounted by token-keeper"

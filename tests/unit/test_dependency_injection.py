@@ -134,8 +134,8 @@ def test_only_the_app_reaches_the_server_and_nothing_else() -> None:
 def test_a_source_elsewhere_needs_no_server() -> None:
     args = {"source": URL, "sha256": DIGEST, "source_cidr": "192.0.2.0/24", "size": 5}
     objects = found(args)
-    assert objects.names == [
-        f"{kind}/{NAME}" for kind in ("ConfigMap", "NetworkPolicy", "Deployment")
+    assert sorted(objects.names) == [
+        f"{kind}/{NAME}" for kind in ("ConfigMap", "Deployment", "NetworkPolicy")
     ]
     assert objects.one("ConfigMap")["data"] == {
         "url": URL,

@@ -14,6 +14,7 @@ from tests.unit.pods import container, deployment
 from tests.unit.recorder import Object
 from tests.unit.test_report import STACK, told
 from tools import engine, paths, report
+from tools.render import render
 from tools.report.as_html import show
 
 STACKS = sorted(path.name.split(".")[1] for path in (paths.ROOT / "stacks").glob("Pulumi.*.yaml"))
@@ -187,9 +188,9 @@ def test_headings_make_an_outline_and_links_lead_to_them(stack: str) -> None:
 @every_stack
 def test_every_pod_has_a_picture_that_is_told_in_words_too(stack: str) -> None:
     found = page(stack)
-    demos = engine.stack_config(stack)["sidecar-powers:demos"]
+    pods = [item for item in render(stack) if item.object["kind"] in ("Deployment", "Pod")]
     pictures = [item for item in found.all("svg") if item.get("role") == "img"]
-    assert len(pictures) == len(found.texts["desc"]) == len(demos)
+    assert len(pictures) == len(found.texts["desc"]) == len(pods)
     assert all("aria-labelledby" in item for item in pictures)
     others = [item for item in found.all("svg") if item not in pictures]
     assert all(item["aria-hidden"] == "true" for item in others)
