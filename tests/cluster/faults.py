@@ -73,7 +73,12 @@ def processes(pod: Any) -> dict[str, Process]:
     """The main process of each container that runs, by the container's name."""
     pids = _pids()
     found = container_ids(pod)
-    return {name: _process(key, pids[key]) for name, key in found.items() if key in pids}
+    running: dict[str, Process] = {}
+    for name, key in found.items():
+        # It may have ended since.
+        with suppress(KeyError, FileNotFoundError, ProcessLookupError):
+            running[name] = _process(key, pids[key])
+    return running
 
 
 def sandbox(pod: Any) -> Process:

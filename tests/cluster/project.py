@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -158,6 +159,16 @@ class Cluster:
         ]
         assert len(alive) == 1, [pod.metadata.name for pod in alive]
         return alive[0]
+
+    def hurry(self, namespace: str) -> None:
+        """Let the kubelet bring changed ConfigMaps and Secrets into a namespace's pods now.
+
+        It looks when a pod changes, and otherwise about once a minute.
+        https://kubernetes.io/docs/concepts/configuration/configmap/#mounted-configmaps-are-updated-automatically
+        """
+        body = {"metadata": {"annotations": {"example.org/looked": str(time.time())}}}
+        for pod in self.pods(namespace):
+            self.core.patch_namespaced_pod(pod.metadata.name, namespace, body)
 
     def log(self, namespace: str, demo: str, container: str) -> str:
         name = self.pod(namespace, demo).metadata.name

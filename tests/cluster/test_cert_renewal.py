@@ -64,6 +64,7 @@ class Renewed:
         new = self._bundle.with_suffix(".new")
         new.write_text(found.data[BUNDLE])
         new.rename(self._bundle)
+        self.cluster.hurry(self.project.namespace)
 
     @property
     def pod(self) -> Any:
@@ -168,6 +169,7 @@ def test_a_ca_that_is_gone_leaves_the_certificate_and_the_time_it_has_left(
     renewed: Renewed,
 ) -> None:
     renewed.cluster.core.delete_namespaced_secret(INSTANCE, renewed.project.namespace)
+    renewed.cluster.hurry(renewed.project.namespace)
     left = r"CA: no certificate in tls\.crt: certificate (\w+) valid for another (\d+) s"
     first = within(SYNC, lambda: re.fullmatch(left, renewed.status().strip()))
     with renewed.connecting() as end:

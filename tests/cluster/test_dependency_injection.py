@@ -32,6 +32,7 @@ def status(cluster: Cluster, project: Project) -> str:
 
 def says(cluster: Cluster, project: Project, beginning: str) -> str:
     """What the fetcher says, which must come to begin so."""
+    cluster.hurry(project.namespace)
     within(TAKEN, lambda: status(cluster, project).startswith(beginning))
     return status(cluster, project)
 

@@ -43,6 +43,7 @@ def offered(cluster: Cluster, project: Project, text: str) -> None:
     before = status(cluster, project)
     configured(project, text)
     project.up()
+    cluster.hurry(project.namespace)
     within(SYNC, lambda: status(cluster, project) != before)
 
 

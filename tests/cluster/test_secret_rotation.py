@@ -48,6 +48,7 @@ def rotated(cluster: Cluster, project: Project, token: str) -> str:
     before = status(cluster, project).partition(";")[0]
     configured(project, token)
     printed = project.up("--diff")
+    cluster.hurry(project.namespace)
 
     def accepted() -> bool:
         now = status(cluster, project)
@@ -248,6 +249,7 @@ def test_a_secret_without_a_token_is_told_and_changes_nothing(
     def patched(value: str, until: Callable[[str], bool]) -> None:
         body = {"stringData": {"token": value}}
         local_cluster.core.patch_namespaced_secret(f"{DEMO}-demo", project.namespace, body)
+        local_cluster.hurry(project.namespace)
         within(SYNC, lambda: until(status(local_cluster, project)))
 
     patched(bad, lambda said: said.startswith("the token in the Secret has characters"))
