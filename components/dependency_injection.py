@@ -124,7 +124,7 @@ class DependencyInjection(Pattern):
         if "source" in args:
             url, rules = args["source"], egress_to_url(args["source"], args.get("source_cidr"))
         else:
-            bundle, host = greeter(args)[0], f"{name}-source"
+            host, (bundle, _) = f"{name}-source", greeter(args)
             server = PluginSource(
                 host, {**beside(args), "bundle": bundle, "clients": clients}, child
             )
@@ -133,10 +133,9 @@ class DependencyInjection(Pattern):
             child = pulumi.ResourceOptions(parent=self, depends_on=[server])
         data = {"metadata": metadata, "data": {**wanted, "url": url}}
         spec = {"podSelector": {"matchLabels": clients}, "policyTypes": ["Egress"], "egress": rules}
-        policy = {"metadata": metadata, "spec": spec}
         needs = [
             register(ConfigMap, name, data, child),
-            register(NetworkPolicy, name, policy, child),
+            register(NetworkPolicy, name, {"metadata": metadata, "spec": spec}, child),
         ]
         self._deploy(
             name,
