@@ -3,9 +3,13 @@
 import json
 import secrets
 import subprocess
+import tempfile
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from pathlib import Path
 
+from components.secret_rotation import KEY
+from tests import authority
 from tests.cluster.project import Object, Project
 from tools import engine
 from tools.render import render, to_yaml
@@ -25,8 +29,7 @@ def applied(
     objects = [item.object for item in render(engine.LOCAL, config=project.config)]
     for item in objects:
         if item["kind"] == "Secret":
-            # What is rendered shows none.
-            item["stringData"] = {key: secrets.token_hex() for key in item["stringData"]}
+            _fill(item)
         if change and item["kind"] == "Deployment":
             change(item["metadata"]["name"].removesuffix("-demo"), item["spec"]["template"]["spec"])
     text = "---\n".join(map(to_yaml, objects))
@@ -42,6 +45,18 @@ def applied(
         yield
     finally:
         _kubectl(project, "delete", "--ignore-not-found", "-f", "-", text=text)
+
+
+def _fill(secret: Object) -> None:
+    """Put something of its kind into a Secret: what is rendered shows none."""
+    del secret["data" if "data" in secret else "stringData"]
+    if secret["type"] == "kubernetes.io/tls":
+        with tempfile.TemporaryDirectory() as folder:
+            authority.make(Path(folder))
+            files = {name: Path(folder, name).read_text() for name in ("tls.crt", "tls.key")}
+    else:
+        files = {KEY: secrets.token_hex()}
+    secret["stringData"] = files
 
 
 def _addressed(project: Project, text: str, services: list[str]) -> str:

@@ -7,13 +7,12 @@ from contextlib import ExitStack
 
 import pytest
 
+from stacks.model import PATTERNS
 from tests.cluster.patched import applied
 from tests.cluster.project import Cluster, Object, Project, is_ready, restarts
 
 pytestmark = pytest.mark.xdist_group("demos")
 """One after another: the node's CPU has room for the demos' requests a few times only."""
-
-DEMOS = ["shared-filesystem", "init-sidecar", "signal", "env-inherit", "resource"]
 
 
 def unchanged(_demo: str, _spec: Object) -> None:
@@ -81,5 +80,6 @@ def test_after_a_minute_nothing_has_restarted(
 ) -> None:
     time.sleep(max(0, 60 - (time.monotonic() - since)))
     pods = local_cluster.pods(project.namespace)
-    assert [restarts(pod) for pod in pods] == [0] * len(DEMOS)
+    assert len(pods) >= len(PATTERNS)
+    assert not any(map(restarts, pods))
     assert all(is_ready(pod) for pod in pods)
