@@ -100,7 +100,6 @@ def pod(name: str, args: CertRenewalArgs) -> PodTemplate:
             ),
             "ports": [{"name": "https", "containerPort": port}],
             "readinessProbe": {"tcpSocket": {"port": "https"}, "periodSeconds": 5},
-            "livenessProbe": {"tcpSocket": {"port": "https"}, "periodSeconds": 10},
             "volumeMounts": [{**live, "readOnly": True}, {"name": "tmp", "mountPath": "/tmp"}],
         },
         sidecars=[

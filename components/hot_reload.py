@@ -78,7 +78,6 @@ def pod(name: str, args: HotReloadArgs) -> PodTemplate:
             "command": script("serve-config", "main-app", f"{LIVE}/nginx.conf"),
             "ports": [{"name": "http", "containerPort": port}],
             "readinessProbe": {"tcpSocket": {"port": "http"}, "periodSeconds": 5},
-            "livenessProbe": {"tcpSocket": {"port": "http"}, "periodSeconds": 10},
             "volumeMounts": [
                 {**live, "readOnly": True},
                 run,

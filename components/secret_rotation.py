@@ -82,7 +82,6 @@ def pod(name: str, args: SecretRotationArgs) -> PodTemplate:
             ),
             "ports": [{"name": "http", "containerPort": port}],
             "readinessProbe": {"tcpSocket": {"port": "http"}, "periodSeconds": 5},
-            "livenessProbe": {"tcpSocket": {"port": "http"}, "periodSeconds": 10},
             "volumeMounts": [{**live, "readOnly": True}, {"name": "tmp", "mountPath": "/tmp"}],
         },
         sidecars=[

@@ -6,9 +6,10 @@ import pytest
 
 from tests.cluster.project import Project
 from tests.edits import BEFORE, DEMOS, DEPLOYED, EDITS, Config, Edit, updated
-from tools import engine
+from tools import engine, paths
 from tools.diff.compare import compare
 from tools.diff.model import Item, Verdict
+from tools.diff.sides import project_settings
 from tools.render import render
 
 pytestmark = pytest.mark.xdist_group("demos")
@@ -66,7 +67,7 @@ def test_an_edit_has_the_engines_verdict(deployed: Deployed, edit: Edit) -> None
     }
     assert previewed == {
         change.item.urn: change.verdict
-        for change in compare(deployed.items, after)
+        for change in compare(deployed.items, after, project_settings(paths.ROOT))
         if change.verdict is not Verdict.NONE
     }
     items = {item.urn: item for item in [*deployed.items, *after]}
@@ -84,5 +85,5 @@ def placed(project: Project, name: str) -> str:
 
 
 def rendered(project: Project) -> list[Item]:
-    found = render(project.stack, config=project.config)
+    found = render(project.stack, secrets=True, config=project.config)
     return [Item(item.object, item.urn, item.options) for item in found]

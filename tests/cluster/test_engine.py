@@ -5,7 +5,7 @@ import time
 import pytest
 
 from tests.cluster.project import Cluster, Object, Project
-from tools.render import render
+from tools.render import REDACTED, render
 
 pytestmark = pytest.mark.xdist_group("demos")
 """One after another: the node's CPU has room for the demos' requests a few times only."""
@@ -17,13 +17,19 @@ def key(item: Object) -> str:
     return f"{item['kind']}/{item['metadata']['name']}"
 
 
+def hidden(item: Object) -> Object:
+    """An object without what a Secret holds: the engine hides its keys too, or only its values."""
+    parts = {"data", "stringData"} & item.keys() if item["kind"] == "Secret" else ()
+    return {**item, **dict.fromkeys(parts, REDACTED)}
+
+
 @pytest.mark.parametrize("stack", STACKS)
 def test_render_is_what_the_engine_registers(project: Project, stack: str) -> None:
     # Protection is the engine's, and would keep the test from cleaning up.
     project.configure(stack, protectNamespace="false")
     rendered = [item.object for item in render(stack, config=project.config)]
     registered = project.registered()
-    assert sorted(registered, key=key) == sorted(rendered, key=key)
+    assert sorted(map(hidden, registered), key=key) == sorted(map(hidden, rendered), key=key)
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,6 @@
 """The demos as the article has them: bare Pods and classic sidecars."""
 
 import time
-from typing import Any
 
 import pytest
 
@@ -17,13 +16,16 @@ def deployed(project: Project) -> None:
     project.up()
 
 
+def names(project: Project) -> list[str]:
+    """What the demos' own pods are named for; what a demo has beside them is no Pod of its."""
+    return sorted(demo["name"] for demo in project.outputs()["demos"].values())
+
+
 def test_all_pods_are_ready_and_bare(local_cluster: Cluster, project: Project) -> None:
     pods = local_cluster.pods(project.namespace)
-    assert sorted(pod.metadata.name for pod in pods) == sorted(
-        demo["name"] for demo in project.outputs()["demos"].values()
-    )
+    bare = [pod.metadata.name for pod in pods if not pod.metadata.owner_references]
+    assert sorted(bare) == names(project)
     assert all(is_ready(pod) for pod in pods)
-    assert not any(pod.metadata.owner_references for pod in pods)
 
 
 def test_the_label_that_the_sidecar_edits_is_no_drift(
@@ -44,8 +46,7 @@ def test_a_changed_interval_replaces_the_pod_and_nothing_else(
     local_cluster: Cluster, project: Project
 ) -> None:
     before = {pod.metadata.name: pod.metadata.uid for pod in local_cluster.pods(project.namespace)}
-    demos: dict[str, Any] = {demo: {} for demo in project.outputs()["demos"]}
-    demos["signal"] = {"intervalSeconds": 3}
+    demos = {**project.config["sidecar-powers:demos"], "signal": {"intervalSeconds": 3}}
     project.configure(defaults={"workload": "pod", "sidecars": "classic"}, demos=demos)
     preview = project.pulumi("preview")
     assert preview.code == 0
@@ -61,6 +62,7 @@ def test_pods_become_deployments_and_leave_no_orphan(
     project.configure()
     project.up()
     pods = local_cluster.pods(project.namespace)
-    assert len(pods) == len(project.outputs()["demos"])
+    instances = {pod.metadata.labels["app.kubernetes.io/instance"] for pod in pods}
+    assert instances >= {*names(project)}
     assert all(pod.metadata.owner_references for pod in pods)
     assert all(is_ready(pod) for pod in pods)

@@ -84,11 +84,10 @@ def test_the_app_reads_its_configuration_and_cant_write_it() -> None:
     assert f"{mount['mountPath']}/nginx.conf" in app["command"]
 
 
-def test_probes_need_no_token() -> None:
+def test_readiness_needs_no_token() -> None:
     app = containers(pod(port=9090))["main-app"]
     assert app["ports"] == [{"name": "http", "containerPort": 9090}]
-    for probe in ("readinessProbe", "livenessProbe"):
-        assert app[probe]["tcpSocket"] == {"port": "http"}
+    assert app["readinessProbe"]["tcpSocket"] == {"port": "http"}
 
 
 def test_overlap_port_and_interval_are_arguments() -> None:
