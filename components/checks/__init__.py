@@ -19,6 +19,10 @@ _Seen = TypeVar("_Seen")
 SLACK = 15
 """Seconds that a check allows for the way there and back, beside the demo's own intervals."""
 
+SYNC = 90
+"""Seconds within which the kubelet brings a changed ConfigMap or Secret into a pod.
+https://kubernetes.io/docs/concepts/configuration/configmap/#mounted-configmaps-are-updated-automatically"""
+
 
 class UnmetError(Exception):
     """A check does not pass; the text is what was seen instead."""

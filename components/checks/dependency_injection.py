@@ -2,11 +2,7 @@
 
 from ..dependency_injection import PLUGINS, DependencyInjectionArgs
 from ..plugin_offer import greeter, offer
-from . import SLACK, Check, Live, UnmetError, newest, read_only
-
-SYNC = 90
-"""Seconds within which the kubelet brings a changed ConfigMap into a pod.
-https://kubernetes.io/docs/concepts/configuration/configmap/#mounted-configmaps-are-updated-automatically"""
+from . import SLACK, SYNC, Check, Live, UnmetError, newest, read_only
 
 ENDED = "The plug-in has ended with exit code "
 """What the app says of a plug-in that fails."""

@@ -2,11 +2,7 @@
 
 from ..hot_reload import FILE, LIVE, PID_FILE, SOURCE, HotReloadArgs
 from ..workload import GENERATION_PORT
-from . import SLACK, Check, Live, UnmetError, read_only
-
-SYNC = 90
-"""Seconds within which the kubelet brings a changed ConfigMap into a pod.
-https://kubernetes.io/docs/concepts/configuration/configmap/#mounted-configmaps-are-updated-automatically"""
+from . import SLACK, SYNC, Check, Live, UnmetError, read_only
 
 REQUESTS, RELOADS = 200, 5
 

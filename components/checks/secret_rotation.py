@@ -9,10 +9,6 @@ from collections.abc import Iterator
 from ..secret_rotation import KEY, LIVE, SOURCE, SecretRotationArgs
 from . import SLACK, Check, Line, Live, UnmetError, read_only
 
-SYNC = 90
-"""Seconds within which the kubelet brings a changed Secret into a pod.
-https://kubernetes.io/docs/concepts/configuration/secret/#using-secrets-as-files-from-a-pod"""
-
 ACCEPTED = 20
 """Seconds from the changed file to the token that is accepted everywhere."""
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from components.cert_renewal import BUNDLE, CA, LIVE
-from components.checks.hot_reload import SYNC
+from components.checks import SYNC
 from tests import authority
 from tests.cluster import handshakes
 from tests.cluster.faults import in_network, kill, processes, within

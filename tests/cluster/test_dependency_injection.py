@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from components.checks.dependency_injection import SYNC
+from components.checks import SYNC
 from components.plugin_offer import greeter
 from tests.cluster.faults import statuses, within
 from tests.cluster.project import Cluster, Project, is_ready, restarts

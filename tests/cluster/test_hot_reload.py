@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from components.checks.hot_reload import SYNC
+from components.checks import SYNC
 from components.hot_reload import FILE, SOURCE
 from tests.cluster import load
 from tests.cluster.faults import Process, in_network, kill, processes, root, within

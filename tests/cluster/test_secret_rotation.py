@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 import yaml
 
-from components.checks.secret_rotation import ACCEPTED, SYNC
+from components.checks import SYNC
+from components.checks.secret_rotation import ACCEPTED
 from components.secret_rotation import LIVE
 from tests.cluster import load
 from tests.cluster.faults import Process, in_network, kill, processes, within
