@@ -49,7 +49,12 @@ def pod(_name: str, args: SignalArgs) -> PodTemplate:
             {
                 "name": "signal-sender",
                 "image": "shell",
-                "command": script("send-signal", "signal-sender", args.get("interval_seconds", 10)),
+                "command": script(
+                    "send-signal",
+                    "signal-sender",
+                    args.get("interval_seconds", 10),
+                    uses=["target"],
+                ),
                 # `script` puts the container's name on the app's command line.
                 "env": [{"name": "TARGET", "value": "main-app"}],
             }

@@ -109,6 +109,7 @@ class PodTemplate:
     volumes: Sequence[Object] = ()
     spec: Object = field(default_factory=dict[str, Any])
     labels: Mapping[str, str] = field(default_factory=dict[str, str])
+    annotations: Mapping[str, str] = field(default_factory=dict[str, str])
     companions: Mapping[str, tuple["PodTemplate", WorkloadArgs]] = field(
         default_factory=dict[str, tuple["PodTemplate", WorkloadArgs]]
     )
@@ -328,7 +329,9 @@ class Pattern(pulumi.ComponentResource):
         namespace = args.get("namespace", "default")
         spec = pod_spec(template, args)
         selector, labels = selector_of(name, pattern), labels_of(name, pattern)
-        pod_labels = {**labels, **template.labels}
+        about: Object = {"labels": {**labels, **template.labels}}
+        if template.annotations:
+            about["annotations"] = dict(template.annotations)
         if replicas > 1:
             # On different nodes, if there are different nodes.
             spread = {
@@ -354,7 +357,7 @@ class Pattern(pulumi.ComponentResource):
                 ignore_changes=list(ignore_changes),
             )
             manifest = {
-                "metadata": {"name": name, "namespace": namespace, "labels": pod_labels},
+                "metadata": {"name": name, "namespace": namespace, **about},
                 "spec": spec,
             }
             options = pulumi.ResourceOptions.merge(options, replaced)
@@ -380,7 +383,7 @@ class Pattern(pulumi.ComponentResource):
                         "type": "RollingUpdate",
                         "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0},
                     },
-                    "template": {"metadata": {"labels": pod_labels}, "spec": spec},
+                    "template": {"metadata": about, "spec": spec},
                 },
             }
             resource = register(Deployment, name, manifest, options)

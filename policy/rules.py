@@ -122,7 +122,7 @@ RULES = [
         Level.MANDATORY,
         "No command signals process 1.",
         "With a shared process namespace it is the pause process, and its end is the pod's.",
-        "Look for the app by an argument of its own, as components/scripts/send-signal.sh does.",
+        "Look for the app by an argument of its own, as components/scripts/target.sh does.",
         f"{_DOCS}/tasks/configure-pod-container/share-process-namespace/",
         endings.pid_1_not_signalled,
     ),

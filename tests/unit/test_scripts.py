@@ -98,13 +98,19 @@ def test_the_app_answers_every_signal_and_keeps_its_pace(shell: Shell) -> None:
     wait_for(lambda: len(re.findall(WEEKDAY, log_of(process))) > dates, 2)
 
 
+def sender_of(
+    shell: Shell, interval: str, target: str, user: int | None = None
+) -> subprocess.Popen[str]:
+    return shell.start("send-signal", "sender", interval, uses=["target"], user=user, TARGET=target)
+
+
 def test_the_sender_signals_the_app_and_nothing_that_looks_like_it(shell: Shell) -> None:
     others = [
         shell.run("sh", "-c", "sleep 60; : main-app", "not-main-app", "main-app-2"),
         shell.run("sleep", "60"),
     ]
     app = shell.start("signal-app", "main-app-1", "Got it", "60")
-    sender = shell.start("send-signal", "sender", "0.1", TARGET="main-app-1")
+    sender = sender_of(shell, "0.1", target="main-app-1")
     wait_for(lambda: log_of(app).count("Got it") >= 2)
     assert "Sending SIGHUP to main process..." in log_of(sender)
     assert [process.poll() for process in [*others, app, sender]] == [None] * 4
@@ -114,20 +120,20 @@ def test_the_sender_passes_over_subshells_of_the_app(shell: Shell) -> None:
     app = shell.run(
         "sh", "-c", "trap 'echo one' HUP; (while :; do sleep 0.1; done) & wait; wait", "app-2"
     )
-    sender = shell.start("send-signal", "sender", "0.1", TARGET="app-2")
+    sender = sender_of(shell, "0.1", target="app-2")
     wait_for(lambda: "one" in log_of(app))
     assert "Several" not in log_of(sender)
 
 
 def test_the_sender_says_when_there_is_no_target(shell: Shell) -> None:
-    sender = shell.start("send-signal", "sender", "0.1", TARGET="nobody-there")
+    sender = sender_of(shell, "0.1", target="nobody-there")
     wait_for(lambda: log_of(sender).count("No process nobody-there to signal") > 1)
 
 
 def test_the_sender_signals_none_of_several(shell: Shell) -> None:
     apps = [shell.start("signal-app", "twin", "Got it", "60") for _ in range(2)]
     wait_for(lambda: all("Starting" in log_of(app) for app in apps))
-    sender = shell.start("send-signal", "sender", "60", TARGET="twin")
+    sender = sender_of(shell, "60", target="twin")
     wait_for(lambda: "Several processes twin, none is signalled" in log_of(sender))
     assert "Got it" not in log_of(apps[0]) + log_of(apps[1])
 
@@ -136,20 +142,20 @@ def test_an_argument_that_looks_like_anothers_command_line_misleads_nobody(shell
     app, victim = (shell.start("signal-app", name, "Got it", "60") for name in ("real", "victim"))
     header = f"==> /proc/{victim.pid}/cmdline <=="
     shell.run("sh", "-c", "sleep 60; : it", header, "real")
-    shell.start("send-signal", "sender", "0.1", TARGET="real")
+    sender_of(shell, "0.1", target="real")
     wait_for(lambda: "Got it" in log_of(app))
     assert "Got it" not in log_of(victim)
 
 
 def test_an_app_with_the_name_twice_among_its_arguments_is_one(shell: Shell) -> None:
     app = shell.start("signal-app", "same", "same", "60")
-    shell.start("send-signal", "sender", "0.1", TARGET="same")
+    sender_of(shell, "0.1", target="same")
     wait_for(lambda: "same" in log_of(app))
 
 
 def test_an_app_that_does_not_handle_the_signal_yet_is_not_ended(shell: Shell) -> None:
     app = shell.run("sh", "-c", "sleep 60; : it", "unprepared")
-    sender = shell.start("send-signal", "sender", "0.1", TARGET="unprepared")
+    sender = sender_of(shell, "0.1", target="unprepared")
     wait_for(lambda: "does not handle SIGHUP" in log_of(sender))
     assert app.poll() is None
 
@@ -158,7 +164,7 @@ def test_an_app_that_does_not_handle_the_signal_yet_is_not_ended(shell: Shell) -
 def test_the_sender_says_when_it_may_not_signal(shell: Shell) -> None:
     app = shell.start("signal-app", "forbidden", "Got it", "60")
     wait_for(lambda: "Starting" in log_of(app))
-    sender = shell.start("send-signal", "sender", "0.1", user=65534, TARGET="forbidden")
+    sender = sender_of(shell, "0.1", user=65534, target="forbidden")
     wait_for(lambda: log_of(sender).count("Cannot signal forbidden:") > 1)
     assert "ermi" in log_of(sender), "names the missing permission"
     assert "Got it" not in log_of(app)
@@ -278,7 +284,7 @@ def test_the_load_generator_keeps_its_workers_busy(shell: Shell) -> None:
 
 
 SCRIPTS = sorted(path.stem for path in (ROOT / "components" / "scripts").glob("*.sh"))
-SHARED = ["watch", "nginx", "tokens", "offer", "fetch", "bundle"]
+SHARED = ["watch", "target", "nginx", "tokens", "offer", "fetch", "bundle"]
 """What scripts use, beside what all of them do."""
 USES = {"renew-certificate": ["issue", "tls"]}
 """What one alone uses beside."""
@@ -311,7 +317,7 @@ LOOPS: dict[str, list[object]] = {
 def test_term_ends_a_script_within_a_second(shell: Shell, tmp_path: Path, name: str) -> None:
     (tmp_path / "file").write_text("text\n")
     args = [str(arg).format(tmp=tmp_path) for arg in LOOPS[name]]
-    process = shell.start(name, "container", *args, TARGET="nobody")
+    process = shell.start(name, "container", *args, uses=["target"], TARGET="nobody")
     time.sleep(0.3)
     ends_within_a_second(process)
 
