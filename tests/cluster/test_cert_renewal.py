@@ -1,12 +1,8 @@
 """Certificates and their CA change under clients that go on connecting."""
 
-import json
 import re
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -18,7 +14,8 @@ from components.cert_renewal import BUNDLE, CA, LIVE
 from components.checks import SYNC
 from tests import authority
 from tests.cluster import handshakes
-from tests.cluster.faults import in_network, kill, processes, within
+from tests.cluster.clients import Clients, clients
+from tests.cluster.faults import kill, processes, within
 from tests.cluster.project import Cluster, Object, Project, is_ready, restarts
 
 pytestmark = pytest.mark.xdist_group("cert-renewal")
@@ -92,23 +89,10 @@ class Renewed:
         found = re.findall(r"^(\S{26})\S* issued certificate (\w+)$", log, re.MULTILINE)
         return {serial: datetime.fromisoformat(f"{at}+00:00").timestamp() for at, serial in found}
 
-    @contextmanager
-    def connecting(self) -> Generator[Callable[[], Object]]:
-        """Clients that connect as fast as they can; the function ends them: what they saw."""
-        script = str(Path(handshakes.__file__))
-        words = (sys.executable, script, "8443", INSTANCE, str(self._bundle))
-        command = in_network(processes(self.pod)["main-app"], *words)
-        client = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-
-        def end() -> Object:
-            output, _ = client.communicate(timeout=30)
-            return json.loads(output)
-
-        try:
-            yield end
-        finally:
-            client.kill()
-            client.wait()
+    def connecting(self) -> AbstractContextManager[Clients]:
+        """Clients that connect as fast as they can."""
+        app = processes(self.pod)["main-app"]
+        return clients(app, handshakes, 8443, INSTANCE, self._bundle)
 
 
 @pytest.fixture(scope="module")
@@ -130,9 +114,9 @@ def test_twenty_renewals_cost_no_handshake(
 ) -> None:
     before = renewed.pod
     start = time.time()
-    with renewed.connecting() as end:
+    with renewed.connecting() as connecting:
         time.sleep((RENEWALS + 1) * INTERVAL)
-        seen = end()
+        seen = connecting.end()
     issued = {serial: at for serial, at in renewed.issued().items() if at > start}
     times = sorted(at - issued[key] for key, at in seen["first"].items() if key in issued)
     with capsys.disabled():
@@ -150,13 +134,13 @@ def test_twenty_renewals_cost_no_handshake(
 def test_a_ca_is_replaced_in_three_steps_and_costs_no_handshake(renewed: Renewed) -> None:
     old, new = renewed.authorities
     before = renewed.pod
-    with renewed.connecting() as end:
+    with renewed.connecting() as connecting:
         renewed.up(old, trusted=new)
         renewed.up(new, trusted=old)
         within(SYNC, lambda: f"CA {new.name} of" in renewed.issuer())
         renewed.up(new)
         time.sleep(2 * INTERVAL)
-        seen = end()
+        seen = connecting.end()
     assert seen["failures"] == []
     assert seen["count"] > 1000
     assert renewed.pod.metadata.uid == before.metadata.uid
@@ -172,9 +156,9 @@ def test_a_ca_that_is_gone_leaves_the_certificate_and_the_time_it_has_left(
     renewed.cluster.hurry(renewed.project.namespace)
     left = r"CA: no certificate in tls\.crt: certificate (\w+) valid for another (\d+) s"
     first = within(SYNC, lambda: re.fullmatch(left, renewed.status().strip()))
-    with renewed.connecting() as end:
+    with renewed.connecting() as connecting:
         time.sleep(2 * INTERVAL)
-        seen = end()
+        seen = connecting.end()
     assert (seen["failures"], [*seen["first"]]) == ([], [first[1]])
     now = re.fullmatch(left, renewed.status().strip())
     assert now
@@ -193,7 +177,7 @@ def test_a_ca_that_is_gone_leaves_the_certificate_and_the_time_it_has_left(
 @pytest.mark.long
 def test_a_sidecar_that_is_killed_goes_on_and_costs_no_handshake(renewed: Renewed) -> None:
     before = processes(renewed.pod)
-    with renewed.connecting() as end:
+    with renewed.connecting() as connecting:
         kill(before["cert-renewer"])
         within(
             60,
@@ -204,7 +188,7 @@ def test_a_sidecar_that_is_killed_goes_on_and_costs_no_handshake(renewed: Renewe
         )
         serial = renewed.run(f"head -n 1 {LIVE}/server.pem").split()[0]
         within(3 * INTERVAL, lambda: serial not in renewed.status())
-        seen = end()
+        seen = connecting.end()
     assert seen["failures"] == []
     assert processes(renewed.pod)["main-app"] == before["main-app"]
     renewed.project.verify()

@@ -1,12 +1,7 @@
 """A configuration changes under a running nginx: how fast, at what price, and if it is wrong."""
 
-import json
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -14,6 +9,7 @@ import pytest
 from components.checks import SYNC
 from components.hot_reload import FILE, SOURCE
 from tests.cluster import load
+from tests.cluster.clients import clients
 from tests.cluster.faults import Process, in_network, kill, processes, root, within
 from tests.cluster.patched import applied, container
 from tests.cluster.project import Cluster, Object, Project, is_ready, restarts
@@ -150,23 +146,6 @@ def watched(
         yield processes(local_cluster.pod(project.namespace, DEMO))["main-app"], write
 
 
-@contextmanager
-def asked(process: Process) -> Generator[Callable[[], Object]]:
-    """Clients that ask nginx as fast as they can; the function ends them and says what they saw."""
-    command = in_network(process, sys.executable, str(Path(load.__file__)), "8080")
-    client = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-
-    def end() -> Object:
-        output, _ = client.communicate(timeout=30)
-        return json.loads(output)
-
-    try:
-        yield end
-    finally:
-        client.kill()
-        client.wait()
-
-
 @pytest.mark.long
 def test_a_file_that_changes_is_served_within_a_second(
     watched: tuple[Process, Callable[[str], None]], capsys: pytest.CaptureFixture[str]
@@ -193,11 +172,11 @@ def test_twenty_reloads_lose_none_of_ten_thousand_requests(
     watched: tuple[Process, Callable[[str], None]], capsys: pytest.CaptureFixture[str]
 ) -> None:
     process, write = watched
-    with asked(process) as end:
+    with clients(process, load, 8080) as asking:
         for number in range(RELOADS):
             write(f"reload {number}")
             time.sleep(1)
-        seen = end()
+        seen = asking.end()
     answers: dict[str, int] = seen["answers"]
     with capsys.disabled():
         print(f"\n{sum(answers.values())} requests over {RELOADS} reloads")

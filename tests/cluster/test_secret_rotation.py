@@ -3,12 +3,9 @@
 import json
 import secrets
 import subprocess
-import sys
 import time
 from base64 import b64encode
-from collections.abc import Callable, Generator, Iterable
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
@@ -18,8 +15,9 @@ from components.checks import SYNC
 from components.checks.secret_rotation import ACCEPTED
 from components.secret_rotation import LIVE
 from tests.cluster import load
+from tests.cluster.clients import clients
 from tests.cluster.faults import Process, in_network, kill, processes, within
-from tests.cluster.project import Cluster, Object, Project, is_ready, restarts
+from tests.cluster.project import Cluster, Project, is_ready, restarts
 from tools import engine
 from tools.render import render, to_yaml
 
@@ -71,27 +69,6 @@ def answer(process: Process, token: str) -> str:
     header = f'header = "Authorization: Bearer {token}"'
     done = subprocess.run(command, input=header, capture_output=True, text=True, check=True)
     return done.stdout
-
-
-@contextmanager
-def asked(process: Process) -> Generator[tuple[Callable[..., None], Callable[[], Object]]]:
-    """Clients that ask all the time: what lets them show tokens, and what ends them."""
-    command = in_network(process, sys.executable, str(Path(load.__file__)), "8080", PACE)
-    client = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    stdin: Any = client.stdin
-
-    def show(*tokens: str) -> None:
-        print(json.dumps(tokens), file=stdin, flush=True)
-
-    def end() -> Object:
-        output, _ = client.communicate(timeout=30)
-        return json.loads(output)
-
-    try:
-        yield show, end
-    finally:
-        client.kill()
-        client.wait()
 
 
 def assert_told_nowhere(tokens: Iterable[str], texts: dict[str, str]) -> None:
@@ -168,20 +145,20 @@ def test_three_rotations_refuse_none_of_ten_thousand_requests(
     app, old = processes(pod)["main-app"], secrets.token_urlsafe(24)
     rotated(local_cluster, project, old)
     times: list[float] = []
-    with asked(app) as (show, end):
-        show(old)
+    with clients(app, load, 8080, PACE) as asking:
+        asking.tell(old)
         for _ in range(ROTATIONS):
             new, started = secrets.token_urlsafe(24), time.monotonic()
             rotated(local_cluster, project, new)
             times.append(time.monotonic() - started)
             # For most of the overlap some clients have the new one already, and others not.
-            show(old, new)
+            asking.tell(old, new)
             time.sleep(OVERLAP - 10)
-            show(new)
+            asking.tell(new)
             over(local_cluster, project)
             assert answer(app, old) == "401"
             old = new
-        seen = end()
+        seen = asking.end()
     answers: dict[str, int] = seen["answers"]
     with capsys.disabled():
         longest = max(times)
