@@ -16,8 +16,8 @@ from typing import NotRequired
 
 import pulumi
 
-from .manifest import Object
 from .messages import check_keys
+from .own_pod import CREDENTIALS, OWN_NAME, TOKEN_MOUNT, TOKEN_VOLUME, field
 from .pod_labeler import PodLabeler, PodLabelerArgs
 from .workload import API_ACCESS, Pattern, PodTemplate, WorkloadArgs, script
 
@@ -26,9 +26,6 @@ LABEL = "version"
 
 VERSION_FILE = "/etc/podinfo/version"
 """Where the app reads it."""
-
-CREDENTIALS = "/var/run/secrets/kubernetes.io/serviceaccount"
-"""Where the sidecar has its token."""
 
 
 class EnvInheritArgs(WorkloadArgs):
@@ -49,10 +46,6 @@ class EnvInheritArgs(WorkloadArgs):
     admission_policy: NotRequired[bool]
     """Hold the sidecar to its own pod and its one label, whatever RBAC lets it
     patch. Default true; false for those who may not create cluster-scoped objects."""
-
-
-def _field(path: str) -> Object:
-    return {"fieldRef": {"fieldPath": path}}
 
 
 def pod(_name: str, args: EnvInheritArgs) -> PodTemplate:
@@ -79,35 +72,20 @@ def pod(_name: str, args: EnvInheritArgs) -> PodTemplate:
                     LABEL,
                     args.get("interval_seconds", 30),
                     CREDENTIALS,
+                    uses=["api"],
                 ),
-                "env": [
-                    {"name": "POD_NAME", "valueFrom": _field("metadata.name")},
-                    {"name": "POD_NAMESPACE", "valueFrom": _field("metadata.namespace")},
-                ],
-                "volumeMounts": [{"name": "api-token", "mountPath": CREDENTIALS, "readOnly": True}],
+                "env": OWN_NAME,
+                "volumeMounts": [TOKEN_MOUNT],
             }
         ],
         volumes=[
             {
                 "name": "podinfo",
                 "downwardAPI": {
-                    "items": [{"path": "version", **_field(f"metadata.labels['{LABEL}']")}]
+                    "items": [{"path": "version", **field(f"metadata.labels['{LABEL}']")}]
                 },
             },
-            {
-                "name": "api-token",
-                "projected": {
-                    "sources": [
-                        {"serviceAccountToken": {"path": "token", "expirationSeconds": 3600}},
-                        {
-                            "configMap": {
-                                "name": "kube-root-ca.crt",
-                                "items": [{"key": "ca.crt", "path": "ca.crt"}],
-                            }
-                        },
-                    ]
-                },
-            },
+            TOKEN_VOLUME,
         ],
         spec={"serviceAccountName": args.get("service_account", "pod-labeler")},
         labels={**API_ACCESS, LABEL: args.get("initial_version", "1.0.0")},

@@ -11,8 +11,9 @@ from typing import NotRequired, TypedDict
 
 import pulumi
 
-from .manifest import Object, register
+from .manifest import Object
 from .messages import check_keys
+from .own_pod import grant, policy_of
 
 
 class PodLabelerArgs(TypedDict):
@@ -38,11 +39,7 @@ class PodLabelerArgs(TypedDict):
 
 
 def policy_spec(namespace: str, account: str, label: str) -> Object:
-    """The ValidatingAdmissionPolicy's spec, in CEL.
-
-    A token that is bound to no pod has no pod name; the expression then fails,
-    and so does the request.
-    """
+    """The ValidatingAdmissionPolicy's spec, in CEL."""
 
     def same(field: str, empty: str) -> Object:
         return {
@@ -57,46 +54,21 @@ def policy_spec(namespace: str, account: str, label: str) -> Object:
             f" {right}.metadata.?labels[?key] == {left}.metadata.?labels[?key])"
         )
 
-    return {
-        "failurePolicy": "Fail",
-        "matchConstraints": {
-            "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}},
-            "resourceRules": [
-                {
-                    "apiGroups": [""],
-                    "apiVersions": ["v1"],
-                    "operations": ["UPDATE"],
-                    "resources": ["pods", "pods/*"],
-                }
-            ],
+    validations = [
+        {
+            "expression": f"{labels_kept('object', 'oldObject')}"
+            f" && {labels_kept('oldObject', 'object')}",
+            "message": f"{account} may change no label but {label}",
         },
-        "matchConditions": [
-            {
-                "name": "is-the-labeler",
-                "expression": "request.userInfo.username =="
-                f" 'system:serviceaccount:{namespace}:{account}'",
-            }
-        ],
-        "validations": [
-            {
-                "expression": "request.userInfo.extra['authentication.kubernetes.io/pod-name'][0]"
-                " == object.metadata.name",
-                "message": f"{account} may change only the pod that it runs in",
-            },
-            {
-                "expression": f"{labels_kept('object', 'oldObject')}"
-                f" && {labels_kept('oldObject', 'object')}",
-                "message": f"{account} may change no label but {label}",
-            },
-            {
-                "expression": "object.spec == oldObject.spec",
-                "message": f"{account} may not change spec",
-            },
-            same("metadata.?annotations", "{}"),
-            same("metadata.?finalizers", "[]"),
-            same("metadata.?ownerReferences", "[]"),
-        ],
-    }
+        {
+            "expression": "object.spec == oldObject.spec",
+            "message": f"{account} may not change spec",
+        },
+        same("metadata.?annotations", "{}"),
+        same("metadata.?finalizers", "[]"),
+        same("metadata.?ownerReferences", "[]"),
+    ]
+    return policy_of(namespace, account, "is-the-labeler", validations)
 
 
 class PodLabeler(pulumi.ComponentResource):
@@ -110,44 +82,12 @@ class PodLabeler(pulumi.ComponentResource):
     ) -> None:
         check_keys(args, PodLabelerArgs)
         super().__init__("sidecar-powers:index:PodLabeler", name, {}, opts)
-        from pulumi_kubernetes.core.v1 import ServiceAccount
-        from pulumi_kubernetes.rbac.v1 import Role, RoleBinding
-
         namespace = args.get("namespace", "default")
         account = args.get("name", "pod-labeler")
-        child = pulumi.ResourceOptions(parent=self)
-        metadata = {"name": account, "namespace": namespace}
         rule: Object = {"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "patch"]}
         if "pod_name" in args:
             rule["resourceNames"] = [args["pod_name"]]
-
-        service_account = register(
-            ServiceAccount,
-            name,
-            {"metadata": metadata, "automountServiceAccountToken": False},
-            child,
-        )
-        register(Role, name, {"metadata": metadata, "rules": [rule]}, child)
-        group = "rbac.authorization.k8s.io"
-        binding = {
-            "metadata": metadata,
-            "roleRef": {"apiGroup": group, "kind": "Role", "name": account},
-            "subjects": [{"kind": "ServiceAccount", "name": account, "namespace": namespace}],
-        }
-        register(RoleBinding, name, binding, child)
-        if args.get("admission_policy", True):
-            from pulumi_kubernetes.admissionregistration.v1 import (
-                ValidatingAdmissionPolicy,
-                ValidatingAdmissionPolicyBinding,
-            )
-
-            # No namespace has a dot, so no two pairs give the same name.
-            policy = f"{namespace}.{account}"
-            spec = policy_spec(namespace, account, args.get("label", "version"))
-            manifest = {"metadata": {"name": policy}, "spec": spec}
-            register(ValidatingAdmissionPolicy, name, manifest, child)
-            spec = {"policyName": policy, "validationActions": ["Deny"]}
-            manifest = {"metadata": {"name": policy}, "spec": spec}
-            register(ValidatingAdmissionPolicyBinding, name, manifest, child)
-        self.service_account = service_account.metadata["name"]
+        bounded = args.get("admission_policy", True)
+        policy = policy_spec(namespace, account, args.get("label", "version")) if bounded else None
+        self.service_account = grant(self, name, namespace, account, rule, policy)
         self.register_outputs({"service_account": self.service_account})

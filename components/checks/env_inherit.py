@@ -4,8 +4,9 @@ import json
 import re
 from typing import Any
 
-from ..env_inherit import CREDENTIALS, LABEL, VERSION_FILE, EnvInheritArgs
+from ..env_inherit import LABEL, VERSION_FILE, EnvInheritArgs
 from ..manifest import Object
+from ..own_pod import CREDENTIALS
 from . import SLACK, Check, Live, UnmetError
 
 UPDATE = 90

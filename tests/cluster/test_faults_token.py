@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from components.env_inherit import CREDENTIALS
+from components.own_pod import CREDENTIALS
 from tests.cluster.faults import within
 from tests.cluster.patched import applied
 from tests.cluster.project import Cluster, Object, Project, restarts

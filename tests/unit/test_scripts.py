@@ -186,6 +186,7 @@ def labeler(shell: Shell, server: ApiServer, interval: str = "1") -> subprocess.
         "version",
         interval,
         server.credentials,
+        uses=["api"],
         KUBERNETES_SERVICE_HOST="127.0.0.1",
         KUBERNETES_SERVICE_PORT=str(server.port),
         POD_NAME="me",
