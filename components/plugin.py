@@ -14,6 +14,8 @@ from .env_inherit import EnvInherit
 from .hot_reload import HotReload
 from .init_sidecar import InitSidecar
 from .pod_labeler import PodLabeler
+from .pod_resizer import PodResizer
+from .resize import Resize
 from .resource import Resource
 from .restricted_namespace import RestrictedNamespace
 from .secret_rotation import SecretRotation
@@ -32,6 +34,8 @@ COMPONENTS: list[type[pulumi.ComponentResource]] = [
     DependencyInjection,
     PodLabeler,
     RestrictedNamespace,
+    Resize,
+    PodResizer,
 ]
 """All that the package has."""
 

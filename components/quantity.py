@@ -26,6 +26,17 @@ def parse_quantity(text: str) -> Decimal:
     return Decimal(match[1] + (match[2] or "")) * _SUFFIXES[match[3] or ""]
 
 
+def millicores(text: str) -> int:
+    """An amount of CPU that a container can be held to, as Kubernetes counts it.
+
+    Raises ValueError for others: the kernel's smallest share is 10 millicores.
+    """
+    amount = parse_quantity(text) * 1000
+    if amount < 10 or amount != amount.to_integral_value():
+        raise ValueError("allowed are whole millicores, 10m or more")
+    return int(amount)
+
+
 def quantity_text(name: str, amount: Decimal) -> str:
     """A quantity as people write it: millicores of `cpu`, a number of `pods`, of all else Gi or Mi
     where they are whole."""

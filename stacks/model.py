@@ -27,7 +27,7 @@ from pydantic_core import PydanticCustomError
 from components.cert_renewal import HOST_NAME
 from components.messages import any_of
 from components.plugin_offer import port_of
-from components.quantity import parse_quantity
+from components.quantity import millicores, parse_quantity
 from components.restricted_namespace import ApiServer as ApiServerArgs
 from components.usage import KEYS, RESOURCE_NAMES
 from components.workload import GENERATION_PORT, Resources
@@ -71,6 +71,27 @@ def _positive(text: str) -> str:
     if parse_quantity(text) <= 0:
         raise ValueError("allowed is more than 0")
     return text
+
+
+def _cpu(text: str) -> str:
+    """As a component takes it."""
+    return f"{millicores(text)}m"
+
+
+def _at_least_min(text: str, info: ValidationInfo) -> str:
+    least = info.data.get("min_cpu")
+    if least is not None and millicores(text) < millicores(least):
+        raise ValueError(f"allowed is at least minCpu, {least}")
+    return text
+
+
+def _no_cpu_of_the_app(
+    resources: "dict[str, ContainerResources]",
+) -> "dict[str, ContainerResources]":
+    app = resources.get("main-app")
+    if app is not None and "cpu" in {**app.requests, **app.limits}:
+        raise ValueError("allowed for cpu of main-app are minCpu and maxCpu")
+    return resources
 
 
 def _no_default_account(name: str) -> str:
@@ -193,6 +214,7 @@ Name = Annotated[str, StringConstraints(pattern=f"^{LABEL}$", max_length=63)]
 Namespace = Annotated[Name, AfterValidator(_no_system_namespace)]
 Quantity = Annotated[str, BeforeValidator(_quantity)]
 Amounts = Annotated[dict[Annotated[str, _one_of(KEYS)], Quantity], _EMPTY]
+Cpu = Annotated[Quantity, AfterValidator(_cpu)]
 Size = Annotated[Quantity, AfterValidator(_positive)]
 Quantities = dict[Annotated[str, _one_of(RESOURCE_NAMES)], Quantity]
 Seconds = Annotated[int, Field(strict=True, ge=1, le=86400)]
@@ -226,6 +248,8 @@ class ContainerResources(_Model):
 
 
 Images = Annotated[dict[str, Image], _EMPTY]
+ByContainer = Annotated[dict[str, Annotated[ContainerResources, _EMPTY]], _EMPTY]
+Account = Annotated[Name, AfterValidator(_no_default_account)]
 
 
 class Defaults(_Model):
@@ -247,7 +271,7 @@ class Demo(_Model):
     timeout_seconds: Seconds | None = None
     replicas: Annotated[int, Field(strict=True, ge=1, le=100)] | None = None
     images: Images = {}
-    resources: Annotated[dict[str, Annotated[ContainerResources, _EMPTY]], _EMPTY] = {}
+    resources: ByContainer = {}
     interval_seconds: Seconds | None = None
 
 
@@ -271,7 +295,7 @@ class Signal(Demo):
 class EnvInherit(Demo):
     app_interval_seconds: Seconds | None = None
     initial_version: LabelValue | None = None
-    service_account: Annotated[Name, AfterValidator(_no_default_account)] | None = None
+    service_account: Account | None = None
     admission_policy: Annotated[bool, Field(strict=True)] | None = None
 
 
@@ -312,6 +336,16 @@ class CertRenewal(Demo):
     port: Port | None = None
 
 
+class Resize(Demo):
+    resources: Annotated[ByContainer, AfterValidator(_no_cpu_of_the_app)] = {}
+    min_cpu: Cpu | None = None
+    max_cpu: Annotated[Cpu, AfterValidator(_at_least_min)] | None = None
+    headroom_percent: Annotated[int, Field(strict=True, ge=10, le=1000)] | None = None
+    load_seconds: Seconds | None = None
+    service_account: Account | None = None
+    admission_policy: Annotated[bool, Field(strict=True)] | None = None
+
+
 PATTERNS: dict[str, type[Demo]] = {
     "shared-filesystem": SharedFilesystem,
     "init-sidecar": InitSidecar,
@@ -322,6 +356,7 @@ PATTERNS: dict[str, type[Demo]] = {
     "secret-rotation": SecretRotation,
     "dependency-injection": DependencyInjection,
     "cert-renewal": CertRenewal,
+    "resize": Resize,
 }
 """The options of each pattern. Its component is the class of that name."""
 

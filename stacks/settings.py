@@ -35,7 +35,6 @@ from stacks.model import (
     PATTERNS,
     UNREAD,
     Demo,
-    EnvInherit,
     PolicySettings,
     Settings,
     is_pinned,
@@ -43,6 +42,9 @@ from stacks.model import (
 from stacks.quota import broken_pods, misfits
 
 PROJECT = "sidecar-powers"
+
+_ACCOUNTS = {"env-inherit": "pod-labeler", "resize": "pod-resizer"}
+"""The service account of each pattern that has one, by default."""
 
 
 class SettingsError(Exception):
@@ -268,8 +270,8 @@ def _args(key: str, demo: Demo, settings: Settings) -> dict[str, Any]:
     args.setdefault("sidecars", defaults.sidecars)
     args.setdefault("timeout_seconds", defaults.timeout_seconds)
     args["default_resources"] = defaults.resources.as_args()
-    if isinstance(demo, EnvInherit) and key != "env-inherit":
-        args.setdefault("service_account", f"{key}-pod-labeler")
+    if demo.demo in _ACCOUNTS and key != demo.demo:
+        args.setdefault("service_account", f"{key}-{_ACCOUNTS[demo.demo]}")
     # The stack's images may name containers that only other demos have.
     names = Instance("", demo.demo, args).names
     images = {name: defaults.images[name] for name in defaults.images if name in names}
@@ -306,8 +308,8 @@ def _unpinned(path: str, images: Mapping[str, str], settings: Settings) -> Itera
 def _collisions(demos: Mapping[str, Instance]) -> Iterable[str]:
     accounts: dict[str, str] = {}
     for key, instance in demos.items():
-        if instance.pattern == "env-inherit":
-            account = instance.args.get("service_account", "pod-labeler")
+        if instance.pattern in _ACCOUNTS:
+            account = instance.args.get("service_account", _ACCOUNTS[instance.pattern])
             if account in accounts:
                 yield (
                     f"demos.{key}.serviceAccount: found {account!r},"

@@ -153,6 +153,9 @@ def _labeler(verdict: str, account: str, namespace: str = "edited") -> dict[str,
     }
 
 
+_BOUNDS = {"ValidatingAdmissionPolicy/edited.pod-resizer": "update"}
+
+
 def _plugin(verdict: str, *kinds: str) -> dict[str, str]:
     """The verdicts on objects of the server that a plug-in comes from."""
     return {f"{kind}/dependency-injection-demo-source": verdict for kind in kinds}
@@ -357,6 +360,24 @@ EDITS = [
             **_plugin("replace", *_SERVER),
             **{f"Deployment/{key}-demo": "replace" for key in DEMOS},
             **_labeler("replace", "pod-labeler", "renamed"),
+            **_labeler("replace", "pod-resizer", "renamed"),
         },
     ),
+    _option("resize", updated("resize"), intervalSeconds=7),
+    _option("resize", updated("resize"), headroomPercent=100),
+    _option("resize", updated("resize"), loadSeconds=30),
+    _option("resize", {**updated("resize"), **_BOUNDS}, minCpu="20m"),
+    _option("resize", {**updated("resize"), **_BOUNDS}, maxCpu="300m"),
+    _option(
+        "resize",
+        {**updated("resize"), **_labeler("replace", "other")},
+        serviceAccount="other",
+    ),
+    _option(
+        "resize",
+        {f"{kind}/edited.pod-resizer": "delete" for kind in _POLICIES},
+        admissionPolicy=False,
+    ),
+    _pod_option("resize", {**_replaced("resize"), **_BOUNDS}, minCpu="20m"),
+    _pod_option("resize", {**_replaced("resize"), **_BOUNDS}, maxCpu="300m"),
 ]

@@ -1,31 +1,15 @@
 """A new label reaches the running app, and the sidecar can change nothing else."""
 
-import json
-import re
 from typing import Any
 
 from ..env_inherit import LABEL, VERSION_FILE, EnvInheritArgs
 from ..manifest import Object
 from ..own_pod import CREDENTIALS
 from . import SLACK, Check, Live, UnmetError
+from .api import REFUSED, patch_pod
 
 UPDATE = 90
 """Seconds from the label to the file, which the kubelet writes with its next sync."""
-
-# As the updater sends it, but for nothing to come of it where it is not refused. To curl's
-# own name the API server would answer in many lines.
-_REQUEST = """
-case $KUBERNETES_SERVICE_HOST in
-  *:*) host="[$KUBERNETES_SERVICE_HOST]" ;;
-  *) host=$KUBERNETES_SERVICE_HOST ;;
-esac
-pods=/api/v1/namespaces/$POD_NAMESPACE/pods
-printf 'header = "Authorization: Bearer %s"\\n' "$(cat {credentials}/token)" |
-  curl --config - --silent --show-error --max-time 10 --write-out '\\n%{{http_code}}' \\
-    --user-agent verify --cacert {credentials}/ca.crt --request PATCH \\
-    --header 'Content-Type: application/strategic-merge-patch+json' --data '{patch}' \\
-    "https://$host:$KUBERNETES_SERVICE_PORT$pods/{pod}?dryRun=All" 2>&1
-"""
 
 
 def checks(args: EnvInheritArgs) -> list[Check]:
@@ -105,12 +89,14 @@ def checks(args: EnvInheritArgs) -> list[Check]:
             tries["the spec"] = (own, image)
         if not tries:
             raise UnmetError("there is no other pod in the namespace to try it on")
-        answers = {what: _patch(live, *patch)[0] for what, patch in tries.items()}
+        answers = {
+            what: patch_pod(live, "version-updater", *patch)[0] for what, patch in tries.items()
+        }
         answered = ", ".join(f"{what}: {answer}" for what, answer in answers.items())
-        if not set(answers.values()) <= {"403", "422"}:
+        if not set(answers.values()) <= REFUSED:
             raise UnmetError(answered)
         # The same request for what is allowed shows what the refusals are worth.
-        allowed, said = _patch(live, own, label)
+        allowed, said = patch_pod(live, "version-updater", own, label)
         if allowed != "200":
             raise UnmetError(f"its own label: {allowed}: {said}")
         alone = "" if neighbours else "; no neighbour to try"
@@ -153,11 +139,3 @@ def _is_secret(volume: Object) -> bool:
 
 def _label(live: Live) -> str:
     return live.pod()["metadata"]["labels"].get(LABEL, "")
-
-
-def _patch(live: Live, pod: str, patch: Any) -> tuple[str, str]:
-    """The status code of a patch that the sidecar sends, and what the API server says."""
-    command = _REQUEST.format(credentials=CREDENTIALS, patch=json.dumps(patch), pod=pod)
-    said, _, code = live.run("version-updater", command).strip().rpartition("\n")
-    message = re.search(r'"message":"((?:[^"\\]|\\.)*)"', said)
-    return code, message[1] if message else said

@@ -1,4 +1,4 @@
-"""An API server for the labeler's script, with TLS and a certificate authority of its own."""
+"""An API server for scripts that change their own pod, with TLS and a CA of its own."""
 
 import datetime
 import ipaddress
@@ -31,6 +31,8 @@ class ApiServer:
         self.requests: list[Request] = []
         self.answers: list[tuple[int, str]] = []
         """Status and message of the next requests; 200 when there are none left."""
+        self.pod = ""
+        """What it answers where it does as it is asked, in place of a status."""
         self.delay = 0.0
         """Seconds before an answer."""
         self.port = 0
@@ -64,7 +66,8 @@ class ApiServer:
                 outer.requests.append(Request(f"PATCH {self.path}", dict(self.headers), body))
                 outer._closing.wait(outer.delay)
                 code, message = outer.answers.pop(0) if outer.answers else (200, "ok")
-                answer = json.dumps({"kind": "Status", "message": message}).encode()
+                status = json.dumps({"kind": "Status", "message": message})
+                answer = (outer.pod if code == 200 and outer.pod else status).encode()
                 self.send_response(code)
                 self.send_header("Content-Length", str(len(answer)))
                 self.end_headers()

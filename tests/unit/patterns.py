@@ -10,6 +10,7 @@ from components.dependency_injection import DependencyInjection
 from components.env_inherit import EnvInherit
 from components.hot_reload import HotReload
 from components.init_sidecar import InitSidecar
+from components.resize import Resize
 from components.resource import Resource
 from components.secret_rotation import SecretRotation
 from components.shared_filesystem import SharedFilesystem
@@ -26,6 +27,7 @@ PATTERNS: dict[str, Callable[[str, Any], pulumi.ComponentResource]] = {
     "cert-renewal": CertRenewal,
     "secret-rotation": SecretRotation,
     "dependency-injection": DependencyInjection,
+    "resize": Resize,
 }
 
 REQUIRED: dict[str, dict[str, Any]] = {

@@ -8,6 +8,7 @@ from components.checks import (
     env_inherit,
     hot_reload,
     init_sidecar,
+    resize,
     resource,
     secret_rotation,
     shared_filesystem,
@@ -20,6 +21,7 @@ def test_every_pattern_has_checks_with_names_of_their_own() -> None:
     modules = [
         *(shared_filesystem, init_sidecar, signal, env_inherit, resource),
         *(hot_reload, cert_renewal, secret_rotation, dependency_injection),
+        resize,
     ]
     assert sorted(module.__name__.rpartition(".")[2].replace("_", "-") for module in modules) == (
         sorted(PATTERNS)

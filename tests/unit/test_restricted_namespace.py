@@ -57,7 +57,7 @@ def test_the_api_servers_address_narrows_it() -> None:
     ]
 
 
-def test_only_the_labelers_pods_carry_the_label() -> None:
+def test_only_pods_that_change_themselves_carry_the_label() -> None:
     def program() -> None:
         for pattern, component in PATTERNS.items():
             component(f"{pattern}-demo", args_of(pattern))
@@ -65,4 +65,6 @@ def test_only_the_labelers_pods_carry_the_label() -> None:
     for workload in registered(program).of("Deployment"):
         labels = pod_of(workload)["metadata"]["labels"]
         name = workload["metadata"]["name"]
-        assert (API_ACCESS.items() <= labels.items()) == (name == "env-inherit-demo")
+        assert (API_ACCESS.items() <= labels.items()) == (
+            name in ("env-inherit-demo", "resize-demo")
+        )

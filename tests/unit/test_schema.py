@@ -8,11 +8,12 @@ from pydantic.alias_generators import to_camel
 
 from components import plugin
 from components.pod_labeler import PodLabeler
+from components.pod_resizer import PodResizer
 from components.restricted_namespace import RestrictedNamespace
 from components.workload import WorkloadArgs
 from tests.unit.patterns import PATTERNS, REQUIRED
 
-COMPONENTS = [*PATTERNS.values(), PodLabeler, RestrictedNamespace]
+COMPONENTS = [*PATTERNS.values(), PodLabeler, RestrictedNamespace, PodResizer]
 
 
 def schema() -> dict[str, Any]:

@@ -285,9 +285,9 @@ def test_the_load_generator_keeps_its_workers_busy(shell: Shell) -> None:
 
 
 SCRIPTS = sorted(path.stem for path in (ROOT / "components" / "scripts").glob("*.sh"))
-SHARED = ["watch", "target", "nginx", "tokens", "offer", "fetch", "bundle"]
+SHARED = ["watch", "target", "nginx", "tokens", "offer", "fetch", "bundle", "api"]
 """What scripts use, beside what all of them do."""
-USES = {"renew-certificate": ["issue", "tls"]}
+USES = {"renew-certificate": ["issue", "tls"], "resize-pod": ["cgroup"]}
 """What one alone uses beside."""
 
 
@@ -311,6 +311,7 @@ LOOPS: dict[str, list[object]] = {
     "send-signal": [60],
     "monitor": [60],
     "generate-load": [2],
+    "alternate-load": [60],
 }
 
 

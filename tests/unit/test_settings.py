@@ -265,6 +265,52 @@ def test_two_instances_do_not_share_a_service_account() -> None:
     ]
 
 
+def test_two_patterns_do_not_share_a_service_account_either() -> None:
+    both: dict[str, Any] = {"resize": {}, "other": {"demo": "resize"}, "env-inherit": {}}
+    accounts = [item.args.get("service_account") for item in parsed(both).demos.values()]
+    assert accounts == [None, "other-pod-resizer", None]
+    both["env-inherit"]["serviceAccount"] = "pod-resizer"
+    assert problems(both) == [
+        "demos.env-inherit.serviceAccount: found 'pod-resizer', which demos.resize has already"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"minCpu": "5m"}, "minCpu: found '5m', allowed are whole millicores, 10m or more"),
+        ({"maxCpu": "0.0105"}, "maxCpu: found '0.0105', allowed are whole millicores"),
+        ({"minCpu": "lots"}, "minCpu: found 'lots', 'lots' is no quantity"),
+        (
+            {"minCpu": "100m", "maxCpu": 0.05},
+            "maxCpu: found 0.05, allowed is at least minCpu, 100m",
+        ),
+        ({"headroomPercent": 5}, "headroomPercent: found 5, allowed is at least 10"),
+        ({"loadSeconds": 0}, "loadSeconds: found 0, allowed is at least 1"),
+        (
+            {"resources": {"main-app": {"limits": {"cpu": "1"}}}},
+            "resources: found .*, allowed for cpu of main-app are minCpu and maxCpu",
+        ),
+        ({"serviceAccount": "default"}, "serviceAccount: found 'default'"),
+    ],
+    ids=str,
+)
+def test_the_bounds_of_cpu_are_checked(options: Any, message: str) -> None:
+    (found,) = problems({"resize": options})
+    assert re.match(f"demos.resize.{message}", found), found
+
+
+def test_a_quota_leaves_room_for_the_most_that_an_app_may_ask_for() -> None:
+    bounds = {"minCpu": "10m", "maxCpu": 1}
+    stack = parsed({"resize": {**bounds, "workload": "pod"}})
+    assert stack.totals["limits.cpu"] == "1100m"
+    assert stack.totals["requests.cpu"] == "1010m"
+    assert problems({"resize": bounds}, quota={"limits.cpu": "2"}) == [
+        "quota.limits.cpu: found 2, allowed is at least 2200m:"
+        " 1100m for the demos, 1100m for a rolling update"
+    ]
+
+
 @pytest.mark.parametrize("address", ["10.0.0.0/33", "host", 5])
 def test_the_api_servers_address_is_checked(address: Any) -> None:
     assert "apiServer.cidr: found" in problems({"signal": {}}, apiServer={"cidr": address})[0]

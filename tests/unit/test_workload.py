@@ -9,6 +9,8 @@ import pytest
 from components.env_inherit import EnvInherit
 from components.init_sidecar import InitSidecar
 from components.pod_labeler import PodLabeler
+from components.pod_resizer import PodResizer
+from components.resize import Resize
 from components.resource import Resource
 from components.restricted_namespace import RestrictedNamespace
 from components.shared_filesystem import SharedFilesystem
@@ -22,6 +24,11 @@ FORMS = [
     for workload in ("deployment", "pod")
     for sidecars in ("native", "classic")
 ]
+EDITED = {
+    "env-inherit": ["metadata.labels.version"],
+    "resize": [f"spec.containers[0].resources.{part}.cpu" for part in ("limits", "requests")],
+}
+"""What of a pod its sidecar changes."""
 every_pattern = pytest.mark.parametrize("pattern", PATTERNS)
 every_form = pytest.mark.parametrize("form", FORMS, ids=lambda form: "-".join(form.values()))
 
@@ -136,14 +143,15 @@ def test_outputs_tell_what_each_pod_and_all_replicas_take() -> None:
 
 
 @every_pattern
-def test_a_pods_spec_is_replaced_cleanly_and_its_edited_label_left_alone(pattern: str) -> None:
+def test_a_pods_spec_is_replaced_cleanly_and_what_its_sidecar_edits_left_alone(
+    pattern: str,
+) -> None:
     args = args_of(pattern, workload="pod")
     objects = registered(lambda: PATTERNS[pattern](f"{pattern}-demo", args))
     request = objects.requests[f"Pod/{pattern}-demo"]
     assert list(request.replaceOnChanges) == ["spec"]
     assert request.deleteBeforeReplace
-    edited = ["metadata.labels.version"] if pattern == "env-inherit" else []
-    assert list(request.ignoreChanges) == edited
+    assert list(request.ignoreChanges) == EDITED.get(pattern, [])
 
 
 def test_several_replicas_have_a_budget_and_are_spread() -> None:
@@ -224,6 +232,8 @@ def test_what_is_not_ready_in_time_has_failed(args: Object, seconds: int, kind: 
         (EnvInherit, {"version": "1"}, "^version: is no key here"),
         (Resource, {"workers": 1}, "^workers: is no key here"),
         (PodLabeler, {"lable": "phase"}, "; did you mean label\\?"),
+        (Resize, {"max_cpus": "1"}, "; did you mean max_cpu\\?"),
+        (PodResizer, {"containers": "app"}, "; did you mean container\\?"),
         (RestrictedNamespace, {"protected": True}, "; did you mean protect\\?"),
     ],
 )
