@@ -1,7 +1,7 @@
 """Resize: a sidecar fits the CPU of the running app to what the app uses.
 
-Shows a pod that resizes itself in place: the sidecar reads the kernel's account of the app's
-CPU, and sets its request and limit through the pod's subresource `resize`. The kubelet changes
+Shows a pod that resizes itself in place: the sidecar reads in /proc what the app's processes use,
+and sets the app's request and limit through the pod's subresource `resize`. The kubelet changes
 the app's cgroup while it runs.
 https://kubernetes.io/docs/tasks/configure-pod-container/resize-container-resources/
 
@@ -21,13 +21,14 @@ import pulumi
 from .messages import check_keys
 from .own_pod import CREDENTIALS, OWN_NAME, TOKEN_MOUNT, TOKEN_VOLUME
 from .pod_resizer import PodResizer, PodResizerArgs, cpu_bounds
-from .workload import API_ACCESS, Pattern, PodTemplate, WorkloadArgs, script
-
-CGROUP = "/sys/fs/cgroup"
-"""Where a container sees its own cgroup."""
+from .workload import API_ACCESS, OTHER_USER, Pattern, PodTemplate, WorkloadArgs, script
 
 RESIZED = [f"spec.containers[0].resources.{part}.cpu" for part in ("limits", "requests")]
 """What the sidecar changes of its pod; the app comes first."""
+
+
+_LIMIT = {"containerName": "main-app", "resource": "limits.cpu", "divisor": "1m"}
+"""What the app may take when the sidecar starts."""
 
 
 class ResizeArgs(WorkloadArgs):
@@ -86,11 +87,16 @@ def pod(_name: str, args: ResizeArgs) -> PodTemplate:
                     args.get("headroom_percent", 50),
                     args.get("interval_seconds", 10),
                     CREDENTIALS,
-                    CGROUP,
-                    uses=["target", "cgroup", "api"],
+                    uses=["target", "usage", "api"],
                 ),
                 # `script` puts the container's name on the app's command line.
-                "env": [*OWN_NAME, {"name": "TARGET", "value": "main-app"}],
+                "env": [
+                    *OWN_NAME,
+                    {"name": "TARGET", "value": "main-app"},
+                    {"name": "CPU_LIMIT", "valueFrom": {"resourceFieldRef": _LIMIT}},
+                ],
+                # Whoever gets into the app finds no token behind /proc either.
+                "securityContext": {"runAsUser": OTHER_USER},
                 "volumeMounts": [TOKEN_MOUNT],
             }
         ],

@@ -31,6 +31,10 @@ without either."""
 USER = 65532
 """User and group of every container: any but root; signals need the same one on both sides."""
 
+OTHER_USER = 65533
+"""User of a sidecar that shares the app's process namespace, and whose files the app must not see:
+/proc shows them to the same user."""
+
 GENERATION_PORT = 8999
 """Where an nginx whose configuration changes tells its pod which one it serves."""
 
@@ -223,6 +227,7 @@ def pod_spec(template: PodTemplate, args: WorkloadArgs) -> Object:
             "resources": merged(own, resources.get(name, {})),
             "terminationMessagePolicy": "FallbackToLogsOnError",
             "securityContext": {
+                **container.get("securityContext", {}),
                 "allowPrivilegeEscalation": False,
                 "capabilities": {"drop": ["ALL"]},
                 "readOnlyRootFilesystem": True,

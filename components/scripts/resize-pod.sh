@@ -1,27 +1,26 @@
-# resize-pod MIN MAX HEADROOM INTERVAL CREDENTIALS CGROUP: every INTERVAL seconds, give container
+# resize-pod MIN MAX HEADROOM INTERVAL CREDENTIALS [PROC]: every INTERVAL seconds, give container
 # TARGET of this pod, POD_NAME in POD_NAMESPACE, the CPU that it uses and HEADROOM percent more,
-# between MIN and MAX millicores. CREDENTIALS has the service account token and ca.crt, and CGROUP
-# is where a container sees its own cgroup. What is refused is logged and tried again, after
-# 1 s, 2 s, 4 s, up to INTERVAL. Needs shareProcessNamespace, and the user ID of TARGET.
-min=$1 max=$2 headroom=$3 interval=$4 credentials=$5 cgroup=$6
-process='' before='' begun=0 use='' seen='' asked=''
+# between MIN and MAX millicores; it begins with CPU_LIMIT. CREDENTIALS has the service account
+# token and ca.crt. What is refused is logged and tried again, after 1 s, 2 s, 4 s, up to
+# INTERVAL. Needs shareProcessNamespace.
+min=$1 max=$2 headroom=$3 interval=$4 credentials=$5 proc=${6:-/proc}
+limit=$CPU_LIMIT measured='' before=0 begun=0 use='' settled=yes
 
-# measure: put what TARGET uses into use, in millicores, as soon as there is an interval to
-# measure over, and what it may use into limit.
+# measure: put what TARGET uses into use, in millicores, as soon as there has been an interval.
 measure() {
-  locate && cpu "$cgroup" || return 1
+  locate && used_of "$proc" || return 1
   read -r uptime _ </proc/uptime
   now=${uptime%.*}${uptime#*.} # in hundredths of a second
-  if [ "$process" != "$app $born" ]; then
-    process="$app $born" before=$used begun=$now use=''
+  if [ "$measured" != "$app $born" ]; then
+    measured="$app $born" before=$used begun=$now use=''
   elif [ $((now - begun)) -ge $((interval * 99)) ]; then
-    use=$(((used - before) / (now - begun) / 10)) before=$used begun=$now
+    # What ended while nobody of the container waited for it is in no account any more.
+    [ "$used" -ge "$before" ] || before=$used
+    use=$(((used - before) * 1000 / (now - begun))) before=$used begun=$now
   fi
-  [ "$limit" = "$seen" ] || echo "$TARGET may use ${limit}m"
-  seen=$limit
 }
 
-# decide: put what TARGET is to get into aim; fails if it stays as it is.
+# decide: put what TARGET is to get into aim; fails if that is what it has.
 decide() {
   if [ -z "$use" ]; then
     aim=$limit
@@ -36,11 +35,11 @@ decide() {
   fi
   [ "$aim" -ge "$min" ] || aim=$min
   [ "$aim" -le "$max" ] || aim=$max
-  # What was asked for last may be still to come, and not be wanted any more.
-  [ "$aim" -ne "$limit" ] || [ "$aim" -ne "${asked:-$aim}" ]
+  [ "$aim" -ne "$limit" ]
 }
 
-# resize MILLICORES: ask for them. The answer tells what the kubelet says of what was asked before.
+# resize MILLICORES: ask for them; 1 if that is refused, 2 if the kubelet has something to do
+# still, which is what it had before this.
 resize() {
   amount="{\"cpu\":\"$1m\"}"
   container="{\"name\":\"$TARGET\",\"resources\":{\"requests\":$amount,\"limits\":$amount}}"
@@ -49,25 +48,30 @@ resize() {
     echo "$answer"
     return 1
   fi
-  pending='"type":"PodResizePending",[^}]*"reason":"\([^"]*\)","message":"\([^"]*\)"'
-  echo "$answer" | sed -n "s/.*$pending.*/The kubelet has not done it yet: \1: \2/p"
+  why='"type":"PodResize[A-Z][A-Za-z]*",[^}]*"reason":"\([^"]*\)","message":"\([^"]*\)"'
+  echo "$answer" | sed -n "s/.*$why.*/The kubelet has not done it yet: \1: \2/p"
+  case $answer in *'"type":"PodResize'*) return 2 ;; esac
 }
 
 while :; do
   if ! measure; then
     echo "No process $TARGET to measure"
     later "$interval"
-  elif ! decide; then
+    continue
+  elif decide; then
+    echo "$TARGET uses ${use:-an unknown part} of $limit millicores: asking for $aim"
+  elif [ "$settled" ]; then
     retry=1
     pause "$interval"
-  else
-    known=${use:+${use}m}
-    echo "$TARGET uses ${known:-an unknown part} of ${limit}m: resizing to ${aim}m"
-    if attend resize "$aim"; then
-      retry=1 asked=$aim
-      pause "$interval"
-    else
-      later "$interval"
-    fi
+    continue
   fi
+  # After a change, the same once more tells what has become of it.
+  attend resize "$aim"
+  case $?,$((aim - limit)) in
+    1,*) later "$interval" && continue ;;
+    0,0) settled=yes && echo "$TARGET has $aim millicores" ;;
+    *) settled='' limit=$aim ;;
+  esac
+  retry=1
+  pause "$interval"
 done

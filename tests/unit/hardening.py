@@ -18,7 +18,9 @@ def assert_hardened(pod: Object, labeler: str = "") -> None:
     assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
     assert not {"hostNetwork", "hostPID", "hostIPC"} & spec.keys()
     for container in containers(pod).values():
-        assert container["securityContext"] == {
+        context = {**container["securityContext"]}
+        assert context.pop("runAsUser", 65532) >= 10000
+        assert context == {
             "allowPrivilegeEscalation": False,
             "capabilities": {"drop": ["ALL"]},
             "readOnlyRootFilesystem": True,

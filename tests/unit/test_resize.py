@@ -49,6 +49,20 @@ def test_the_resizer_finds_the_app_in_the_pods_processes() -> None:
     assert names["main-app"]["command"][3] == "main-app"
 
 
+def test_the_resizer_knows_what_the_app_may_take_when_it_starts() -> None:
+    env = {item["name"]: item for item in containers(found({}))["resizer"]["env"]}
+    limit = {"containerName": "main-app", "resource": "limits.cpu", "divisor": "1m"}
+    assert env["CPU_LIMIT"]["valueFrom"] == {"resourceFieldRef": limit}
+
+
+def test_the_app_is_another_user_and_can_not_read_the_resizers_token_through_proc() -> None:
+    pod = found({})
+    names = containers(pod)
+    assert "runAsUser" not in names["main-app"]["securityContext"]
+    other = names["resizer"]["securityContext"]["runAsUser"]
+    assert other != pod["spec"]["securityContext"]["runAsUser"]
+
+
 def test_sidecar_and_policy_have_the_same_bounds() -> None:
     objects = everything({"min_cpu": "0.02", "max_cpu": "300m"})
     pod = pod_of(objects.one("Deployment"))
@@ -64,8 +78,8 @@ def test_intervals_headroom_load_and_account_are_arguments() -> None:
         "load_seconds": 33,
         "service_account": "other",
     }
-    assert resizer({}) == ["50", "200", "50", "10", TOKEN, "/sys/fs/cgroup"]
-    assert resizer(args) == ["50", "200", "20", "7", TOKEN, "/sys/fs/cgroup"]
+    assert resizer({}) == ["50", "200", "50", "10", TOKEN]
+    assert resizer(args) == ["50", "200", "20", "7", TOKEN]
     objects = everything(args)
     pod = pod_of(objects.one("Deployment"))
     assert containers(pod)["main-app"]["command"][-1] == "33"

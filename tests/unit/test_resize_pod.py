@@ -16,23 +16,22 @@ from tests.unit.shell import Shell, ends_within_a_second, log_of, wait_for
 _NUMBERS = itertools.count()
 
 
-class Cgroup:
-    """The files of the cgroup, of version 1 or 2, of an app that takes what it wants and may."""
+class Account:
+    """A folder like /proc, with the processes of an app that takes what it wants and may."""
 
-    def __init__(self, folder: Path, version: int = 2) -> None:
-        self.folder, self.version = folder, version
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self.wanted = 0
         """Millicores."""
         self.allowed = 200
-        self._used = 0.0
+        self.pid = 0
+        """The app's main process; a child takes the CPU, and its ended children have."""
+        self._ticks = 0.0
+        self._lock = threading.Lock()
         self._over = threading.Event()
-        for name in ("cpu", "cpuacct"):
-            (folder / name).mkdir(parents=True)
-        self.allow(200)
-        self._account()
         self._thread = threading.Thread(target=self._run)
 
-    def __enter__(self) -> "Cgroup":
+    def __enter__(self) -> "Account":
         self._thread.start()
         return self
 
@@ -40,51 +39,58 @@ class Cgroup:
         self._over.set()
         self._thread.join()
 
-    def allow(self, millicores: int | None) -> None:
-        """Let it have so much, or all."""
-        self.allowed = millicores or 1_000_000
-        quota, period = self.allowed * 100 if millicores else None, 100_000
-        if self.version == 2:
-            self._write("cpu.max", f"{quota or 'max'} {period}")
-        else:
-            self._write("cpu/cpu.cfs_period_us", f"{period}")
-            self._write("cpu/cpu.cfs_quota_us", f"{quota or -1}")
+    def show(self, pid: int) -> None:
+        """Let the app be this process, which has used nothing yet."""
+        with self._lock:
+            self._ticks, self.pid = 0, pid
+            self._account(0)
 
     def _run(self) -> None:
         before = time.monotonic()
         while not self._over.wait(0.02):
             now = time.monotonic()
-            self._used += (now - before) * min(self.wanted, self.allowed) / 1000
-            self._account()
+            with self._lock:
+                self._account((now - before) * min(self.wanted, self.allowed) / 10)
             before = now
 
-    def _account(self) -> None:
-        if self.version == 2:
-            usec = int(self._used * 1e6)
-            self._write("cpu.stat", f"nr_periods 1\nusage_usec {usec}\nuser_usec 1")
-        else:
-            self._write("cpuacct/cpuacct.usage", f"{int(self._used * 1e9)}")
+    def _account(self, more: float) -> None:
+        self._ticks += more
+        parts = [int(self._ticks) // 4] * 3
+        parts.append(int(self._ticks) - sum(parts))
+        group, other = "0::/../app", "0::/../other"
+        self._write(self.pid, group, "sh", [0, 0, 0, 0])
+        self._write(700_001, group, "a (strange) name", [parts[0], 0, 0, 0])
+        self._write(700_002, group, "dd", [0, *parts[1:]])
+        self._write(700_003, other, "busy", [10_000 * int(time.monotonic()), 7, 7, 7])
 
-    def _write(self, name: str, text: str) -> None:
-        file = self.folder / name
-        new = file.with_suffix(".new")
-        new.write_text(f"{text}\n")
-        new.rename(file)
+    def _write(self, pid: int, group: str, name: str, ticks: list[int]) -> None:
+        process = self.folder / str(pid)
+        process.mkdir(parents=True, exist_ok=True)
+        spent = " ".join(map(str, ticks))
+        fields = f"{pid} ({name}) S 1 1 1 0 -1 4194560 1 2 3 4 {spent} 20 0 1 0 4711 1 2 3"
+        for file, text in (("cgroup", f"{group}\n1:name=x:/"), ("stat", fields)):
+            new = self.folder / f"new-{file}"
+            new.write_text(f"{text}\n")
+            new.rename(process / file)
 
 
 class Resizer:
-    """The script, with an app whose cgroup is a folder and an API server that changes it."""
+    """The script, with an app that is accounted for and an API server that resizes it."""
 
-    def __init__(self, shell: Shell, server: ApiServer, cgroup: Cgroup, interval: int) -> None:
-        self.shell, self.server, self.cgroup = shell, server, cgroup
+    def __init__(
+        self, shell: Shell, server: ApiServer, account: Account, interval: int, limit: int = 200
+    ) -> None:
+        self.shell, self.server, self.account = shell, server, account
         self.name = f"resized-{next(_NUMBERS)}"
+        self.account.allowed = limit
         self.app = self.started()
         self.process = shell.start(
             "resize-pod",
             "resizer",
-            *(50, 400, 50, interval, server.credentials, cgroup.folder),
-            uses=["target", "cgroup", "api"],
+            *(50, 400, 50, interval, server.credentials, account.folder),
+            uses=["target", "usage", "api"],
             TARGET=self.name,
+            CPU_LIMIT=str(limit),
             KUBERNETES_SERVICE_HOST="127.0.0.1",
             KUBERNETES_SERVICE_PORT=str(server.port),
             POD_NAME="me",
@@ -93,7 +99,9 @@ class Resizer:
 
     def started(self) -> subprocess.Popen[str]:
         """The app's main process, started anew."""
-        return self.shell.run("sh", "-c", "sleep 300; : it", self.name)
+        process = self.shell.run("sh", "-c", "sleep 300; : it", self.name)
+        self.account.show(process.pid)
+        return process
 
     @property
     def log(self) -> str:
@@ -103,7 +111,7 @@ class Resizer:
     def asked(self) -> list[int]:
         """What it has asked for, in millicores."""
         found: list[int] = []
-        for request in self.server.requests:
+        for request in list(self.server.requests):
             (container,) = request.body["spec"]["containers"]
             amount = container["resources"]["limits"]["cpu"]
             assert container == {
@@ -113,14 +121,13 @@ class Resizer:
             found.append(int(amount.removesuffix("m")))
         return found
 
-    def sees(self, millicores: int) -> None:
-        """Wait until it has read the limit."""
-        wait_for(lambda: f"may use {millicores}m" in self.log, 10)
-
     def asks(self, millicores: int, seconds: float = 10) -> None:
         """Wait until it asks for so much, and let it have that."""
         wait_for(lambda: self.asked[-1:] == [millicores], seconds)
-        self.cgroup.allow(millicores)
+        self.account.allowed = millicores
+
+    def says(self, text: str, seconds: float = 10) -> None:
+        wait_for(lambda: text in self.log, seconds)
 
 
 @pytest.fixture
@@ -130,15 +137,15 @@ def server(tmp_path: Path) -> Iterator[ApiServer]:
 
 
 @pytest.fixture
-def cgroup(tmp_path: Path) -> Iterator[Cgroup]:
-    with Cgroup(tmp_path / "cgroup") as cgroup:
-        yield cgroup
+def account(tmp_path: Path) -> Iterator[Account]:
+    with Account(tmp_path / "proc") as account:
+        yield account
 
 
 @pytest.fixture
-def resizer(shell: Shell, server: ApiServer, cgroup: Cgroup) -> Resizer:
+def resizer(shell: Shell, server: ApiServer, account: Account) -> Resizer:
     """One that looks every second, at an app that may use 200m."""
-    return Resizer(shell, server, cgroup, 1)
+    return Resizer(shell, server, account, 1)
 
 
 def test_a_quiet_app_gets_the_least_by_the_subresource_of_its_pod(resizer: Resizer) -> None:
@@ -147,51 +154,44 @@ def test_a_quiet_app_gets_the_least_by_the_subresource_of_its_pod(resizer: Resiz
     assert request.line == "PATCH /api/v1/namespaces/here/pods/me/resize"
     assert request.headers["Content-Type"] == "application/strategic-merge-patch+json"
     assert request.headers["Authorization"] == "Bearer token-1"
-    assert f"{resizer.name} uses 0m of 200m: resizing to 50m" in resizer.log
-    resizer.sees(50)
+    assert f"{resizer.name} uses 0 of 200 millicores: asking for 50" in resizer.log
+    resizer.says(f"{resizer.name} has 50 millicores")
 
 
-@pytest.mark.parametrize("version", [1, 2])
-def test_limits_follow_the_load_up_and_down_and_stay_within_the_bounds(
-    shell: Shell, server: ApiServer, tmp_path: Path, version: int
-) -> None:
-    with Cgroup(tmp_path / "cgroup", version) as cgroup:
-        resizer = Resizer(shell, server, cgroup, 1)
-        resizer.asks(50)
-        # What is held at its limit gets twice that.
-        cgroup.wanted = 1000
-        for wanted in (100, 200, 400):
-            resizer.asks(wanted)
-        # What is not gets what it uses and half of it more, in steps of 10m.
-        cgroup.wanted = 100
-        wait_for(lambda: 150 <= resizer.asked[-1] <= 160, 10)
-        cgroup.allow(resizer.asked[-1])
-        cgroup.wanted = 0
-        resizer.asks(50)
-        assert min(resizer.asked) == 50
-        assert max(resizer.asked) == 400
+def test_limits_follow_the_load_up_and_down_and_stay_within_the_bounds(resizer: Resizer) -> None:
+    resizer.asks(50)
+    # What is held at its limit gets twice that.
+    resizer.account.wanted = 1000
+    for wanted in (100, 200, 400):
+        resizer.asks(wanted)
+    # What is not gets what it uses and half of it more, in steps of 10m.
+    resizer.account.wanted = 100
+    wait_for(lambda: 140 <= resizer.asked[-1] <= 170, 10)
+    resizer.account.wanted = 0
+    resizer.asks(50)
+    assert (min(resizer.asked), max(resizer.asked)) == (50, 400)
 
 
 def test_a_use_that_hardly_changes_costs_no_request(resizer: Resizer) -> None:
-    # Of 200m that is more than half of the headroom less, and not a fifth too much.
-    for wanted in (115, 125):
-        resizer.cgroup.wanted = wanted
+    # Of 200m that leaves more than half of the headroom, and is not a fifth too much.
+    for wanted in (130, 138):
+        resizer.account.wanted = wanted
         time.sleep(2.5)
     assert resizer.asked == []
 
 
+def test_what_is_done_is_asked_for_twice_and_then_no_more(resizer: Resizer) -> None:
+    resizer.says(f"{resizer.name} has 50 millicores")
+    time.sleep(2.5)
+    assert resizer.asked == [50, 50]
+
+
 def test_a_limit_beyond_the_bounds_is_mended_at_once(
-    shell: Shell, server: ApiServer, cgroup: Cgroup
+    shell: Shell, server: ApiServer, account: Account
 ) -> None:
-    cgroup.allow(500)
-    resizer = Resizer(shell, server, cgroup, 3600)
+    resizer = Resizer(shell, server, account, 3600, limit=500)
     resizer.asks(400)
-    assert "uses an unknown part of 500m: resizing to 400m" in resizer.log
-
-
-def test_an_app_without_a_limit_gets_one(shell: Shell, server: ApiServer, cgroup: Cgroup) -> None:
-    cgroup.allow(None)
-    Resizer(shell, server, cgroup, 3600).asks(400)
+    assert "uses an unknown part of 500 millicores: asking for 400" in resizer.log
 
 
 def test_a_refusal_is_logged_and_tried_again(resizer: Resizer) -> None:
@@ -209,11 +209,10 @@ def test_a_refusal_is_logged_and_tried_again(resizer: Resizer) -> None:
 
 
 def test_a_server_that_is_away_is_tried_at_growing_intervals(
-    shell: Shell, server: ApiServer, cgroup: Cgroup
+    shell: Shell, server: ApiServer, account: Account
 ) -> None:
     server.stop()
-    cgroup.allow(500)
-    resizer = Resizer(shell, server, cgroup, 2)
+    resizer = Resizer(shell, server, account, 2, limit=500)
     wait_for(lambda: resizer.log.count("Trying again in 2 s") >= 2, 15)
     assert resizer.log.count("Trying again in 1 s") == 1
     assert "curl: (7)" in resizer.log
@@ -222,8 +221,16 @@ def test_a_server_that_is_away_is_tried_at_growing_intervals(
     assert resizer.process.poll() is None
 
 
-def test_what_the_kubelet_puts_off_is_logged_and_asked_for_again(resizer: Resizer) -> None:
-    condition = {
+def pod(*conditions: dict[str, object]) -> str:
+    """A pod as the API server answers it."""
+    status = {"conditions": [{"type": "Ready", "status": "True"}, *conditions], "hostIP": "x"}
+    return json.dumps({"kind": "Pod", "status": status}, separators=(",", ":"))
+
+
+def test_what_the_kubelet_puts_off_is_logged_and_asked_for_until_it_is_done(
+    resizer: Resizer,
+) -> None:
+    condition: dict[str, object] = {
         "type": "PodResizePending",
         "observedGeneration": 2,
         "status": "True",
@@ -231,40 +238,43 @@ def test_what_the_kubelet_puts_off_is_logged_and_asked_for_again(resizer: Resize
         "reason": "Deferred",
         "message": "Node didn't have enough resource: cpu",
     }
-    status = {"conditions": [{"type": "Ready", "status": "True"}, condition], "hostIP": "x"}
-    resizer.server.pod = json.dumps({"kind": "Pod", "status": status}, separators=(",", ":"))
-    wait_for(lambda: resizer.asked == [50, 50], 10)
-    said = "The kubelet has not done it yet: Deferred: Node didn't have enough resource: cpu"
-    wait_for(lambda: said in resizer.log)
+    resizer.server.pod = pod(condition)
+    wait_for(lambda: resizer.asked[:3] == [50, 50, 50], 10)
+    resizer.says("The kubelet has not done it yet: Deferred: Node didn't have enough resource: cpu")
     assert "Trying again" not in resizer.log
+    assert "has 50" not in resizer.log
+    # It is at it now, and has no more to say of it.
+    resizer.server.pod = pod({"type": "PodResizeInProgress", "status": "True"})
+    time.sleep(1.5)
+    assert "has 50" not in resizer.log
+    resizer.server.pod = pod()
+    resizer.says(f"{resizer.name} has 50 millicores")
 
 
 def test_what_is_put_off_and_not_wanted_any_more_is_taken_back(resizer: Resizer) -> None:
-    resizer.cgroup.wanted = 1000
+    resizer.account.wanted = 1000
     wait_for(lambda: resizer.asked[-1:] == [400], 10)
-    # What it has is in force still, and enough now.
-    resizer.cgroup.wanted = 120
-    wait_for(lambda: resizer.asked[-1:] == [200], 10)
-    assert 50 not in resizer.asked
+    # What is in force is what it had.
+    resizer.account.wanted = 0
+    resizer.asks(50)
 
 
 def test_an_app_that_starts_again_is_found_and_measured_again(resizer: Resizer) -> None:
     resizer.asks(50)
     resizer.app.kill()
     resizer.app.wait()
-    wait_for(lambda: f"No process {resizer.name} to measure" in resizer.log, 10)
-    resizer.cgroup.wanted = 1000
+    resizer.says(f"No process {resizer.name} to measure")
+    resizer.account.wanted = 1000
     resizer.started()
     resizer.asks(100, 20)
 
 
-def test_a_cgroup_that_is_not_to_be_seen_is_said(
+def test_an_account_that_is_not_to_be_seen_is_said(
     shell: Shell, server: ApiServer, tmp_path: Path
 ) -> None:
-    cgroup = Cgroup(tmp_path / "cgroup")
-    (cgroup.folder / "cpu.max").unlink()
-    resizer = Resizer(shell, server, cgroup, 1)
-    wait_for(lambda: f"No process {resizer.name} to measure" in resizer.log, 10)
+    resizer = Resizer(shell, server, Account(tmp_path / "proc"), 1)
+    resizer.account.folder.rename(tmp_path / "gone")
+    resizer.says(f"No process {resizer.name} to measure")
     assert resizer.process.poll() is None
 
 

@@ -287,7 +287,7 @@ def test_the_load_generator_keeps_its_workers_busy(shell: Shell) -> None:
 SCRIPTS = sorted(path.stem for path in (ROOT / "components" / "scripts").glob("*.sh"))
 SHARED = ["watch", "target", "nginx", "tokens", "offer", "fetch", "bundle", "api"]
 """What scripts use, beside what all of them do."""
-USES = {"renew-certificate": ["issue", "tls"], "resize-pod": ["cgroup"]}
+USES = {"renew-certificate": ["issue", "tls"], "resize-pod": ["usage"]}
 """What one alone uses beside."""
 
 
