@@ -68,6 +68,11 @@ def _resource(limits: str = "128Mi", **options: Any) -> Object:
     return _demo("resource", resources=resources, **{"loadWorkers": 0, **options})
 
 
+def _resize(**options: Any) -> Object:
+    # Other tests need the node's CPU too.
+    return _demo("resize", **{"maxCpu": "100m", **options})
+
+
 def _intervals(seconds: int) -> dict[str, int]:
     return {"intervalSeconds": seconds, "appIntervalSeconds": seconds}
 
@@ -79,6 +84,7 @@ _SMALLER = {"resources": {"limits": {"cpu": "50m"}}}
 _TWO = {"signal": {}, "signal-fast": {"demo": "signal", "intervalSeconds": 2}}
 _NAMESPACE = "Namespace LimitRange NetworkPolicy NetworkPolicy"
 _POLICIES = "ValidatingAdmissionPolicy ValidatingAdmissionPolicyBinding"
+_POLICY = "ValidatingAdmissionPolicy"
 _RBAC = f"ServiceAccount Role RoleBinding {_POLICIES}"
 
 WALKS = {
@@ -245,6 +251,52 @@ WALKS = {
             _rotation(TOKEN, workload="pod", sidecars="classic"),
             replace="Pod",
             because="spec",
+        ),
+    ],
+    "resize": [
+        Switch("", _resize()),
+        Switch("pace", _resize(intervalSeconds=2, headroomPercent=100), update="Deployment"),
+        Switch("loadSeconds", _resize(loadSeconds=10), update="Deployment"),
+        Switch("maxCpu", _resize(maxCpu="80m"), update=f"Deployment {_POLICY}"),
+        Switch("minCpu", _resize(minCpu="20m", maxCpu="80m"), update=f"Deployment {_POLICY}"),
+        Switch(
+            "no admissionPolicy",
+            _resize(minCpu="20m", maxCpu="80m", admissionPolicy=False),
+            delete=_POLICIES,
+        ),
+        Switch(
+            "a Pod",
+            _resize(workload="pod"),
+            create=f"Pod {_POLICIES}",
+            update="Role",
+            delete="Deployment",
+        ),
+        Switch(
+            "a Pod's bounds",
+            _resize(workload="pod", maxCpu="80m"),
+            update=_POLICY,
+            replace="Pod",
+            because="spec",
+        ),
+        Switch(
+            "a Pod's sidecars",
+            _resize(workload="pod", maxCpu="80m", sidecars="classic"),
+            replace="Pod",
+            because="spec",
+        ),
+        Switch(
+            "a Deployment",
+            _resize(),
+            create="Deployment",
+            update=f"Role {_POLICY}",
+            delete="Pod",
+        ),
+        Switch(
+            "serviceAccount",
+            _resize(serviceAccount="other"),
+            update="Deployment",
+            replace=_RBAC,
+            because="metadata.name",
         ),
     ],
 }

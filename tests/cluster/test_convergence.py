@@ -55,6 +55,8 @@ def for_the_local_cluster(stack: str) -> Object:
     if demos["resource"].get("loadWorkers") != 0:
         resources["load-generator"] = {"requests": {"cpu": "10m"}, "limits": {"cpu": "50m"}}
     demos["resource"]["resources"] = resources
+    if "resize" in demos:
+        demos["resize"]["maxCpu"] = "80m"
     return {"demos": demos, "defaults": {"images": images}, "protectNamespace": False}
 
 
