@@ -92,7 +92,7 @@ def pod(_name: str, args: ResizeArgs) -> PodTemplate:
                 # `script` puts the container's name on the app's command line.
                 "env": [
                     *OWN_NAME,
-                    {"name": "TARGET", "value": "main-app"},
+                    {"name": "MEASURED", "value": "main-app"},
                     {"name": "CPU_LIMIT", "valueFrom": {"resourceFieldRef": _LIMIT}},
                 ],
                 # Whoever gets into the app finds no token behind /proc either.

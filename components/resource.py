@@ -6,7 +6,7 @@ monitor prints the processes of all containers.
 
 Guarantees: the QoS class follows from requests and limits and is an output;
 with the defaults, those of the article, it is Burstable.
-Leaves out: changing the limits of a running pod.
+Leaves out: changing the limits of a running pod (see resize.py).
 """
 
 from typing import NotRequired

@@ -1,18 +1,18 @@
 # resize-pod MIN MAX HEADROOM INTERVAL CREDENTIALS [PROC]: every INTERVAL seconds, give container
-# TARGET of this pod, POD_NAME in POD_NAMESPACE, the CPU that it uses and HEADROOM percent more,
+# MEASURED of this pod, POD_NAME in POD_NAMESPACE, the CPU that it uses and HEADROOM percent more,
 # between MIN and MAX millicores; it begins with CPU_LIMIT. CREDENTIALS has the service account
 # token and ca.crt. What is refused is logged and tried again, after 1 s, 2 s, 4 s, up to
 # INTERVAL. Needs shareProcessNamespace.
 min=$1 max=$2 headroom=$3 interval=$4 credentials=$5 proc=${6:-/proc}
-limit=$CPU_LIMIT measured='' before=0 begun=0 use='' settled=yes
+TARGET=$MEASURED limit=$CPU_LIMIT subject='' before=0 begun=0 use='' settled=yes
 
 # measure: put what TARGET uses into use, in millicores, as soon as there has been an interval.
 measure() {
   locate && used_of "$proc" || return 1
   read -r uptime _ </proc/uptime
   now=${uptime%.*}${uptime#*.} # in hundredths of a second
-  if [ "$measured" != "$app $born" ]; then
-    measured="$app $born" before=$used begun=$now use=''
+  if [ "$subject" != "$app $born" ]; then
+    subject="$app $born" before=$used begun=$now use=''
   elif [ $((now - begun)) -ge $((interval * 99)) ]; then
     # What ended while nobody of the container waited for it is in no account any more.
     [ "$used" -ge "$before" ] || before=$used

@@ -45,7 +45,7 @@ def test_the_resizer_finds_the_app_in_the_pods_processes() -> None:
     pod = found({})
     assert pod["spec"]["shareProcessNamespace"] is True
     names = containers(pod)
-    assert {"name": "TARGET", "value": "main-app"} in names["resizer"]["env"]
+    assert {"name": "MEASURED", "value": "main-app"} in names["resizer"]["env"]
     assert names["main-app"]["command"][3] == "main-app"
 
 

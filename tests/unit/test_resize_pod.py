@@ -89,7 +89,7 @@ class Resizer:
             "resizer",
             *(50, 400, 50, interval, server.credentials, account.folder),
             uses=["target", "usage", "api"],
-            TARGET=self.name,
+            MEASURED=self.name,
             CPU_LIMIT=str(limit),
             KUBERNETES_SERVICE_HOST="127.0.0.1",
             KUBERNETES_SERVICE_PORT=str(server.port),
