@@ -13,6 +13,7 @@ from .dependency_injection import DependencyInjection
 from .env_inherit import EnvInherit
 from .hot_reload import HotReload
 from .init_sidecar import InitSidecar
+from .log_processing import LogProcessing
 from .pod_labeler import PodLabeler
 from .pod_resizer import PodResizer
 from .resize import Resize
@@ -32,6 +33,7 @@ COMPONENTS: list[type[pulumi.ComponentResource]] = [
     CertRenewal,
     SecretRotation,
     DependencyInjection,
+    LogProcessing,
     PodLabeler,
     RestrictedNamespace,
     Resize,

@@ -25,6 +25,7 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
 from components.cert_renewal import HOST_NAME
+from components.log_processing import LARGEST, MASKED_KEY, SMALLEST
 from components.messages import any_of
 from components.plugin_offer import port_of
 from components.quantity import millicores, parse_quantity
@@ -104,6 +105,12 @@ def _not_the_sidecars(port: int) -> int:
     if port == GENERATION_PORT:
         raise ValueError("allowed is any other: nginx answers the sidecar there")
     return port
+
+
+def _rotated_at(size: str) -> str:
+    if not parse_quantity(SMALLEST) <= parse_quantity(size) <= parse_quantity(LARGEST):
+        raise ValueError(f"allowed is {SMALLEST} to {LARGEST}")
+    return size
 
 
 def _fetched(url: str) -> str:
@@ -230,6 +237,7 @@ Secret = Annotated[str, BeforeValidator(_secret)]
 Token = Annotated[Secret, AfterValidator(_token)]
 Certificates = Annotated[str, BeforeValidator(_certificates)]
 HostName = Annotated[str, StringConstraints(pattern=f"^{HOST_NAME}$", max_length=253)]
+MaskedKey = Annotated[str, StringConstraints(pattern=f"^{MASKED_KEY}$")]
 Image = Annotated[str, Field(strict=True, pattern=_IMAGE)]
 
 
@@ -344,6 +352,10 @@ class Resize(Demo):
     load_seconds: Seconds | None = None
     service_account: Account | None = None
     admission_policy: Annotated[bool, Field(strict=True)] | None = None
+class LogProcessing(Demo):
+    app_interval_seconds: Seconds | None = None
+    max_size: Annotated[Quantity, AfterValidator(_rotated_at)] | None = None
+    masked_keys: Annotated[list[MaskedKey], Field(min_length=1)] | None = None
 
 
 PATTERNS: dict[str, type[Demo]] = {
@@ -357,6 +369,7 @@ PATTERNS: dict[str, type[Demo]] = {
     "dependency-injection": DependencyInjection,
     "cert-renewal": CertRenewal,
     "resize": Resize,
+    "log-processing": LogProcessing,
 }
 """The options of each pattern. Its component is the class of that name."""
 

@@ -11,6 +11,7 @@ from components.env_inherit import EnvInherit
 from components.hot_reload import HotReload
 from components.init_sidecar import InitSidecar
 from components.resize import Resize
+from components.log_processing import LogProcessing
 from components.resource import Resource
 from components.secret_rotation import SecretRotation
 from components.shared_filesystem import SharedFilesystem
@@ -28,6 +29,7 @@ PATTERNS: dict[str, Callable[[str, Any], pulumi.ComponentResource]] = {
     "secret-rotation": SecretRotation,
     "dependency-injection": DependencyInjection,
     "resize": Resize,
+    "log-processing": LogProcessing,
 }
 
 REQUIRED: dict[str, dict[str, Any]] = {
