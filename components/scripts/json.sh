@@ -14,17 +14,22 @@ function quoted(text,   code) {
 }
 
 # Which bytes may follow each other: https://www.rfc-editor.org/rfc/rfc3629#section-4
-function valid(text,   out) {
-  while (text != "") {
-    if (match(text, /^([\001-\177]|[\302-\337][\200-\277]|(\340[\240-\277]|[\341-\354\356\357][\200-\277]|\355[\200-\237])[\200-\277]|(\360[\220-\277]|[\361-\363][\200-\277]|\364[\200-\217])[\200-\277][\200-\277])+/)) {
-      out = out substr(text, 1, RLENGTH)
-      text = substr(text, RLENGTH + 1)
+function valid(text,   out, part, right, from) {
+  # By parts, since each step copies what is left.
+  for (from = 1; ; from += 500) {
+    part = part substr(text, from, 500)
+    right = ""
+    while (length(part) > (from + 500 > length(text) ? 0 : 3)) {
+      if (match(part, /^([\001-\177]|[\302-\337][\200-\277]|(\340[\240-\277]|[\341-\354\356\357][\200-\277]|\355[\200-\237])[\200-\277]|(\360[\220-\277]|[\361-\363][\200-\277]|\364[\200-\217])[\200-\277][\200-\277])+/)) {
+        right = right substr(part, 1, RLENGTH)
+        part = substr(part, RLENGTH + 1)
+      } else {
+        right = right "\357\277\275"
+        part = substr(part, 2)
+      }
     }
-    if (text != "") {
-      out = out "\357\277\275"
-      text = substr(text, 2)
-    }
+    out = out right
+    if (from + 500 > length(text)) return out
   }
-  return out
 }
 '

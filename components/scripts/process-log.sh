@@ -8,7 +8,8 @@ place=$state/position bell=$state/bell printing=$state/printing
 ending='' mark=0 waits=0
 
 masks "$names"
-trap 'ending=yes; [ -z "$child" ] || kill "$child" 2>/dev/null' TERM INT QUIT
+# A shell reports a child that TERM ends, and none that PIPE does.
+trap 'ending=yes; [ -z "$child" ] || kill -PIPE "$child" 2>/dev/null' TERM INT QUIT
 
 # say LEVEL TEXT: what the log has of this script itself is JSON too.
 say() {
@@ -25,13 +26,13 @@ keep() {
   kept=$position
 }
 
-# follow FILE [LAST]: print what FILE has.
+# follow FILE [LAST]: print what FILE has, or what it has until it is due to be rotated.
 follow() {
-  result=1
-  while [ "$result" -ne 0 ]; do
+  outcome=1
+  while [ "$outcome" -ne 0 ] && ! due "$1"; do
     mark=$((mark + 1))
     records "$1" "$generation" "$position" "$place" "$mark" "${2-}" 5>"$printing"
-    result=$?
+    outcome=$?
     recall "$place"
     if [ "$told" != "$mark" ]; then
       say ERROR "the place was not kept: lines after $generation:$position may be printed twice"
@@ -40,11 +41,16 @@ follow() {
     elif [ $((position - kept)) -ge 65536 ]; then
       keep
     fi
-    if [ "$result" -eq 3 ]; then
+    if [ "$outcome" -eq 3 ]; then
       say ERROR "$1 became shorter: what was not printed by then is lost"
       begin
     fi
   done
+}
+
+# due FILE: whether it is the app's, and large enough to be rotated.
+due() {
+  [ "$1" = "$log" ] && [ "$position" -ge "$max_size" ]
 }
 
 # begin: the place is the beginning of the next file.
@@ -56,12 +62,13 @@ begin() {
 
 # retire FILE: print what FILE has, which has been renamed; remove it once nobody writes to it.
 retire() {
-  follow "$1"
-  if [ ! -e "$log" ] && running=$(targets) && [ -n "$running" ]; then
+  if [ ! -e "$log" ] && [ -n "$(targets)" ]; then
     # It may have just started.
     pid=$(target) && catches "$pid" USR1 && kill -USR1 "$pid" 2>/dev/null
+    follow "$1"
     delay "$TARGET does not open $log anew on USR1: it grows on as $1"
   elif held "$1"; then
+    follow "$1"
     delay "$1 is still open for writing: what comes after it waits"
   else
     follow "$1" last
@@ -104,7 +111,7 @@ while :; do
   else
     follow "$log" "$gone"
     [ -z "$gone" ] || break
-    if [ "$position" -ge "$max_size" ]; then
+    if due "$log"; then
       mv "$log" "$log.$generation"
     elif [ -n "$ending" ]; then
       pause 0.2

@@ -49,7 +49,7 @@ NR > 1 { take(line) }
 END {
   rest = length(line) - 1
   seen += rest
-  if (skip > rest) exit 3
+  shorter = skip > rest
   line = substr(line, skip + 1, rest - skip)
   if (line != "" && seen == window && position == start) {
     line = substr(line, 1, piece(line))
@@ -60,6 +60,6 @@ END {
     line = ""
   }
   print generation, position, position + length(line), mark >>place
-  exit seen == window
+  exit shorter ? 3 : seen == window
 }'
 }

@@ -27,9 +27,9 @@ line INFO started
 while :; do
   request=$((request + 1))
   case $((request % 3)) in
-    0) line INFO "request=$request user=demo password=made-up-$request" ;;
-    1) line WARN "request=$request body={\"user\": \"demo\", \"api_key\": \"made-up-$request\"}" ;;
-    *) line INFO "request=$request Authorization: Bearer made-up-$request" ;;
+    0) line INFO "request=$request user=demo password=made-up-password-$request" ;;
+    1) line WARN "request=$request body={\"user\": \"demo\", \"api_key\": \"made-up-key-$request\"}" ;;
+    *) line INFO "request=$request Authorization: Bearer made-up-token-$request" ;;
   esac
   attend doze "$interval"
 done

@@ -92,9 +92,14 @@ def sandbox(pod: Any) -> Process:
     return running[0]
 
 
+def node_root() -> Path:
+    """The file system of the node."""
+    return Path(f"/proc/{_node()['pid']}/root")
+
+
 def root(process: Process) -> Path:
     """The file system of a container, as its process sees it."""
-    return Path(f"/proc/{_node()['pid']}/root/proc/{process.pid}/root")
+    return node_root() / f"proc/{process.pid}/root"
 
 
 def in_network(process: Process, *command: str) -> list[str]:

@@ -297,6 +297,13 @@ WALKS = {
             update="Deployment",
             replace=_RBAC,
             because="metadata.name",
+    "log-processing": [
+        Switch("", _demo("log-processing")),
+        Switch("intervals", _demo("log-processing", **_intervals(2)), update="Deployment"),
+        Switch(
+            "maxSize and maskedKeys",
+            _demo("log-processing", maxSize="64Ki", maskedKeys=["password", "api_key"]),
+            update="Deployment",
         ),
     ],
 }

@@ -9,6 +9,7 @@ from components.checks import (
     hot_reload,
     init_sidecar,
     resize,
+    log_processing,
     resource,
     secret_rotation,
     shared_filesystem,
@@ -22,6 +23,7 @@ def test_every_pattern_has_checks_with_names_of_their_own() -> None:
         *(shared_filesystem, init_sidecar, signal, env_inherit, resource),
         *(hot_reload, cert_renewal, secret_rotation, dependency_injection),
         resize,
+        log_processing,
     ]
     assert sorted(module.__name__.rpartition(".")[2].replace("_", "-") for module in modules) == (
         sorted(PATTERNS)

@@ -288,6 +288,10 @@ SCRIPTS = sorted(path.stem for path in (ROOT / "components" / "scripts").glob("*
 SHARED = ["watch", "target", "nginx", "tokens", "offer", "fetch", "bundle", "api"]
 """What scripts use, beside what all of them do."""
 USES = {"renew-certificate": ["issue", "tls"], "resize-pod": ["usage"]}
+USES = {
+    "renew-certificate": ["issue", "tls"],
+    "process-log": ["json", "masks", "records", "place", "bell"],
+}
 """What one alone uses beside."""
 
 

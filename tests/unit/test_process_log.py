@@ -1,0 +1,400 @@
+"""What happens to an app's lines while files are rotated and processes are killed, for real."""
+
+import json
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from components.log_processing import MASKED_KEYS, names_pattern
+from tests.unit.shell import Shell, ends_within_a_second, log_of, wait_for
+
+USES = ["target", "json", "masks", "records", "place", "bell"]
+
+
+class Pod:
+    """The directories of a pod, and the instances of its sidecar, one after another."""
+
+    def __init__(self, shell: Shell, folder: Path) -> None:
+        self.shell, self.state = shell, folder / "state"
+        self.state.mkdir()
+        self.logs = folder / "logs"
+        self.logs.mkdir()
+        self.log = self.logs / "app.log"
+        self.app_name = f"app-of-{folder.name}-{os.getpid()}"
+        self.sidecars: list[subprocess.Popen[str]] = []
+
+    def app(self, interval: float = 60) -> subprocess.Popen[str]:
+        return self.shell.start("write-log", self.app_name, self.log, interval)
+
+    def runs(self, *command: str) -> subprocess.Popen[str]:
+        """An app of another kind, under the name by which the sidecar finds it."""
+        return self.shell.run("sh", "-c", *command, self.app_name)
+
+    def sidecar(self, max_size: int = 1_000_000) -> subprocess.Popen[str]:
+        process = self.shell.start(
+            *("process-log", "log-processor", self.log, self.state, max_size, 1),
+            names_pattern(MASKED_KEYS),
+            uses=USES,
+            TARGET=self.app_name,
+        )
+        self.sidecars.append(process)
+        return process
+
+    def append(self, text: str) -> None:
+        with self.log.open("a") as file:
+            file.write(text)
+
+    @property
+    def printed(self) -> list[dict[str, Any]]:
+        # The last line may be half written, and a shell says of its children that they are killed.
+        logs = [log_of(sidecar).rpartition("\n")[0].split("\n") for sidecar in self.sidecars]
+        return [json.loads(line) for log in logs for line in log if line not in ("", "Killed")]
+
+    @property
+    def records(self) -> list[dict[str, Any]]:
+        return [line for line in self.printed if "id" in line]
+
+    @property
+    def messages(self) -> list[str]:
+        return [record["message"] for record in self.records]
+
+    @property
+    def said(self) -> str:
+        """What sidecars have said of themselves."""
+        return "\n".join(line["message"] for line in self.printed if "sidecar" in line)
+
+    def files(self) -> list[str]:
+        return sorted(path.name for path in self.logs.iterdir())
+
+
+@pytest.fixture
+def pod(shell: Shell, tmp_path: Path) -> Pod:
+    return Pod(shell, tmp_path)
+
+
+def killed(process: subprocess.Popen[str]) -> None:
+    """Kill it with all its children, as a container runtime does."""
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def ends_within_two_seconds(
+    process: subprocess.Popen[str], told: signal.Signals = signal.SIGTERM
+) -> None:
+    """Here it looks for the app among all processes of the machine."""
+    process.send_signal(told)
+    assert process.wait(timeout=2) == 0
+
+
+def test_lines_are_printed_as_they_come(pod: Pod) -> None:
+    pod.append("first\n")
+    pod.sidecar()
+    wait_for(lambda: pod.messages == ["first"])
+    for number in range(3):
+        pod.append(f"line {number} password=x\n")
+        wait_for(lambda number=number: pod.messages[-1] == f"line {number} password=***", 3)
+    assert len(pod.messages) == 4
+
+
+def test_a_file_that_comes_later_is_found(pod: Pod) -> None:
+    sidecar = pod.sidecar()
+    wait_for(lambda: "begins at 1:0" in pod.said)
+    pod.append("first\n")
+    wait_for(lambda: pod.messages == ["first"])
+    assert sidecar.poll() is None
+
+
+def test_an_idle_sidecar_starts_no_process(pod: Pod) -> None:
+    pod.append("first\nhalf")
+    sidecar = pod.sidecar()
+    wait_for(lambda: pod.messages == ["first"])
+
+    def children() -> list[str]:
+        return Path(f"/proc/{sidecar.pid}/task/{sidecar.pid}/children").read_text().split()
+
+    wait_for(lambda: len(children()) == 2)
+    before = children()
+    time.sleep(2.5)
+    assert children() == before
+
+
+def test_a_line_without_its_end_is_printed_once_it_has_one(pod: Pod) -> None:
+    pod.append("first\nhalf")
+    pod.sidecar()
+    wait_for(lambda: pod.messages == ["first"])
+    pod.append(" and half\n")
+    wait_for(lambda: pod.messages == ["first", "half and half"])
+
+
+def test_told_to_end_it_prints_the_rest_first(pod: Pod) -> None:
+    sidecar = pod.sidecar()
+    wait_for(lambda: "begins" in pod.said)
+    pod.append("".join(f"line {number}\n" for number in range(3000)) + "the end")
+    ends_within_two_seconds(sidecar)
+    assert pod.messages == [*(f"line {number}" for number in range(3000)), "the end"]
+
+
+@pytest.mark.parametrize("told", [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT])
+def test_an_idle_sidecar_ends_in_no_time(pod: Pod, told: signal.Signals) -> None:
+    pod.append("first\n")
+    sidecar = pod.sidecar()
+    wait_for(lambda: pod.messages == ["first"])
+    ends_within_two_seconds(sidecar, told)
+
+
+def test_one_that_has_seen_no_file_ends_in_no_time(pod: Pod) -> None:
+    sidecar = pod.sidecar()
+    wait_for(lambda: "begins" in pod.said)
+    ends_within_two_seconds(sidecar)
+
+
+def test_told_to_end_it_goes_on_until_the_app_is_gone(pod: Pod) -> None:
+    app = pod.runs(
+        f"trap 'sleep 1; echo last words >>{pod.log}; exit' TERM; while :; do sleep 0.1; done"
+    )
+    sidecar = pod.sidecar()
+    pod.append("first\n")
+    wait_for(lambda: pod.messages == ["first"])
+    # As with classic sidecars, where all are told at once.
+    sidecar.terminate()
+    app.terminate()
+    assert sidecar.wait(timeout=5) == 0
+    assert pod.messages == ["first", "last words"]
+
+
+def test_the_last_lines_of_an_app_that_is_killed_are_printed(pod: Pod) -> None:
+    app = pod.runs(f"n=0; while :; do echo line $((n += 1)); done >>{pod.log}")
+    pod.sidecar()
+    wait_for(lambda: len(pod.messages) > 10)
+    app.kill()
+    app.wait()
+    written = pod.log.read_text().splitlines()
+    wait_for(lambda: pod.messages == written)
+
+
+def test_a_new_instance_goes_on_where_the_old_one_was_killed(pod: Pod) -> None:
+    pod.append("one\ntwo\n")
+    sidecar = pod.sidecar()
+    wait_for(lambda: pod.messages == ["one", "two"])
+    killed(sidecar)
+    pod.append("three\n")
+    pod.sidecar()
+    wait_for(lambda: "three" in pod.messages)
+    assert pod.messages == ["one", "two", "three"]
+
+
+def test_the_app_opens_its_file_anew_and_the_old_one_goes(pod: Pod) -> None:
+    app = pod.app(0.05)
+    pod.sidecar(1000)
+    wait_for(lambda: pod.messages and pod.records[-1]["id"].startswith("4:"), 30)
+    app.terminate()
+    app.wait()
+    wait_for(lambda: "stopped" in pod.messages[-1])
+    requests = [message for message in pod.messages if message.startswith("request=")]
+    numbers = [int(message.split()[0].partition("=")[2]) for message in requests]
+    assert numbers == [*range(1, len(numbers) + 1)]
+    assert pod.files() in (["app.log"], [])
+    assert "made-up" not in "".join(map(log_of, pod.sidecars))
+
+
+def test_an_app_that_would_die_of_the_signal_gets_none_and_its_lines_are_printed(pod: Pod) -> None:
+    app = pod.runs(f"exec >>{pod.log}; n=0; while sleep 0.02; do echo line $((n += 1)); done")
+    pod.sidecar(200)
+    wait_for(lambda: "does not open" in pod.said, 20)
+    assert app.poll() is None
+    assert pod.files() == ["app.log.1"]
+    before = len(pod.messages)
+    wait_for(lambda: len(pod.messages) > before + 20)
+    app.kill()
+    app.wait()
+    # Started again it opens a new file, and the old one has nobody any more.
+    pod.append("again\n")
+    wait_for(lambda: "again" in pod.messages)
+    numbers = [int(message.split()[1]) for message in pod.messages if message != "again"]
+    assert numbers == [*range(1, len(numbers) + 1)]
+    assert pod.files() == ["app.log"]
+
+
+def test_a_child_that_still_writes_to_the_old_file_is_waited_for(pod: Pod) -> None:
+    pod.append("".join(f"line {number}\n" for number in range(100)))
+    os.mkfifo(pod.state / "go")
+    child = pod.shell.run(
+        "sh", "-c", f"exec >>{pod.log}; read -r _ <{pod.state}/go; echo late; sleep 0.3; echo later"
+    )
+    time.sleep(0.3)
+    pod.sidecar(200)
+    wait_for(lambda: pod.files() == ["app.log.1"])
+    pod.append("new\n")
+    time.sleep(1)
+    assert "new" not in pod.messages
+    (pod.state / "go").write_text("\n")
+    wait_for(lambda: "new" in pod.messages)
+    assert child.wait() == 0
+    assert pod.messages[-3:] == ["late", "later", "new"]
+    wait_for(lambda: pod.files() == ["app.log"])
+
+
+def test_who_only_reads_the_old_file_holds_up_nothing(pod: Pod) -> None:
+    pod.append("".join(f"line {number}\n" for number in range(100)))
+    with pod.log.open():
+        pod.sidecar(200)
+        wait_for(lambda: pod.files() == [])
+    pod.append("new\n")
+    wait_for(lambda: pod.messages[-1] == "new")
+
+
+def test_each_step_of_a_rotation_is_gone_on_from(pod: Pod) -> None:
+    """A sidecar that is killed there finds it so."""
+    lines = [f"line {number}" for number in range(100)]
+    text = "".join(f"{line}\n" for line in lines)
+    pod.append(text)
+    place = pod.state / "position"
+    # Renamed, and nothing else, with half of it printed.
+    place.write_text(f"1 {text.index('line 50')} 0 5\n")
+    pod.log.rename(pod.logs / "app.log.1")
+    pod.append("new\n")
+    sidecar = pod.sidecar()
+    wait_for(lambda: pod.messages and pod.messages[-1] == "new")
+    assert pod.messages == [*lines[50:], "new"]
+    assert pod.files() == ["app.log"]
+    killed(sidecar)
+    # All of it printed, the next generation begun, and the old file still there.
+    (pod.logs / "app.log.1").write_text(text)
+    assert place.read_text().startswith("2 ")
+    pod.append("newer\n")
+    pod.sidecar()
+    wait_for(lambda: pod.messages[-1] == "newer")
+    assert pod.messages[-2:] == ["new", "newer"]
+    assert pod.files() == ["app.log"]
+
+
+def test_a_place_that_was_told_by_halves_counts_for_nothing(pod: Pod) -> None:
+    pod.append("one\ntwo\nthree\n")
+    (pod.state / "position").write_text("1 4 4 3\n1 8")
+    pod.sidecar()
+    wait_for(lambda: pod.messages == ["two", "three"])
+
+
+def test_a_file_that_others_cut_off_is_said_and_read_from_its_beginning(pod: Pod) -> None:
+    pod.append("one\ntwo\nthree\n")
+    pod.sidecar()
+    wait_for(lambda: len(pod.messages) == 3)
+    pod.log.write_text("")
+    pod.append("new\n")
+    wait_for(lambda: pod.messages[-1] == "new")
+    assert "became shorter" in pod.said
+    ids = [record["id"] for record in pod.records]
+    assert len(set(ids)) == len(ids)
+
+
+def test_a_file_that_others_remove_is_followed_by_a_shorter_one(pod: Pod) -> None:
+    pod.append("one, and more\n")
+    pod.sidecar()
+    wait_for(lambda: pod.messages == ["one, and more"])
+    pod.log.unlink()
+    pod.append("two\n")
+    wait_for(lambda: pod.messages[-1] == "two", 10)
+
+
+@pytest.mark.parametrize("victims", ["the sidecar", "one process"])
+def test_over_kills_and_rotations_no_line_is_lost_and_what_is_doubled_can_be_told(
+    pod: Pod, victims: str
+) -> None:
+    """At any moment: the sidecar as a whole, or a process that prints for it."""
+    app = pod.runs(
+        f"trap 'exec >>{pod.log}' USR1; exec >>{pod.log}; n=0;"
+        f"while [ ! -e {pod.state}/enough ]; do n=$((n + 1)); echo line $n of many;"
+        " [ $((n % 100)) -ne 0 ] || sleep 0.05; done;"
+        "echo end of $n; while :; do sleep 0.1; done"
+    )
+    kills, generation = 0, 0
+    sidecar = pod.sidecar(16384)
+    end = time.monotonic() + 120
+    while kills < 12 or generation < 5:
+        assert time.monotonic() < end, (kills, pod.said)
+        # Each gets somewhere, but not always to the same point.
+        before = len(log_of(sidecar))
+        wait_for(lambda before=before: len(log_of(sidecar)) > before + 200, 30)
+        time.sleep(kills % 5 / 10)
+        if victims == "the sidecar":
+            killed(sidecar)
+            sidecar = pod.sidecar(16384)
+            kills += 1
+        else:
+            kills += kill_who_prints(sidecar)
+        generation = int(pod.records[-1]["id"].partition(":")[0]) if pod.records else 0
+    (pod.state / "enough").touch()
+    wait_for(lambda: pod.messages[-1].startswith("end of "), 30)
+    assert app.poll() is None
+    *told, last = pod.records
+    lines = int(last["message"].split()[2])
+    ids = Counter(record["id"] for record in told)
+    numbers = Counter(int(record["message"].split()[1]) for record in told)
+    assert numbers.keys() == {*range(1, lines + 1)}
+    # A line has the same id each time, and is doubled at most as often as somebody was killed.
+    assert len(ids) == lines
+    assert len(told) - lines <= kills
+
+
+def kill_who_prints(sidecar: subprocess.Popen[str]) -> bool:
+    """Kill the process that prints for a sidecar, if there is one within a second."""
+    end = time.monotonic() + 1
+    children = Path(f"/proc/{sidecar.pid}/task/{sidecar.pid}/children")
+    while time.monotonic() < end:
+        for child in children.read_text().split():
+            try:
+                if "awk" in Path(f"/proc/{child}/comm").read_text():
+                    os.kill(int(child), signal.SIGKILL)
+                    return True
+            except OSError:
+                continue
+    return False
+
+
+def test_the_app_writes_each_line_at_once_and_opens_its_file_anew_when_told(pod: Pod) -> None:
+    app = pod.app(0.05)
+    wait_for(pod.log.exists)
+    wait_for(lambda: "request=3" in pod.log.read_text())
+    pod.log.rename(pod.logs / "old")
+    app.send_signal(signal.SIGUSR1)
+    wait_for(pod.log.exists)
+    old = (pod.logs / "old").read_text()
+    wait_for(lambda: pod.log.read_text().count("\n") > 2)
+    assert (pod.logs / "old").read_text() == old
+    both = (old + pod.log.read_text()).splitlines()
+    assert all(line.startswith("20") for line in both)
+    ends_within_a_second(app)
+    assert pod.log.read_text().splitlines()[-1].split()[2] == "stopped"
+
+
+def test_no_child_of_the_app_keeps_its_file_open(pod: Pod) -> None:
+    app = pod.app(60)
+    wait_for(lambda: pod.log.exists() and "request=1" in pod.log.read_text())
+
+    def child() -> list[str]:
+        return Path(f"/proc/{app.pid}/task/{app.pid}/children").read_text().split()
+
+    wait_for(lambda: child() and Path(f"/proc/{child()[0]}/fd/1").readlink() == Path("/dev/null"))
+
+
+def test_sidecars_take_turns(pod: Pod) -> None:
+    """What a killed sidecar has left running ends first, so that no line is printed by both."""
+    pod.append("".join(f"line {number}\n" for number in range(5000)))
+    reader, writer = os.pipe()
+    left = subprocess.Popen(["sleep", "1"], stdout=(pod.state / "printing").open("w"))
+    os.close(reader)
+    os.close(writer)
+    started = time.monotonic()
+    pod.sidecar()
+    thread = threading.Thread(target=left.wait)
+    thread.start()
+    wait_for(lambda: len(pod.messages) == 5000)
+    assert time.monotonic() - started > 0.9
+    thread.join()

@@ -1,0 +1,346 @@
+"""What becomes of an app's lines: always JSON, always masked, each once from its place on."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from components.log_processing import MASKED_KEYS, names_pattern
+from tests.unit.shell import Shell, wait_for
+from tools.paths import ROOT
+
+SCRIPTS = ROOT / "components" / "scripts"
+SECRET = "made-up"
+WINDOW = 65536
+
+
+@dataclass
+class Printed:
+    """What one reading of a file has come to."""
+
+    status: int
+    records: list[dict[str, Any]]
+    place: list[int]
+    """Generation, position, the end of what was seen."""
+
+    @property
+    def messages(self) -> list[str]:
+        return [record["message"] for record in self.records]
+
+
+class Reader:
+    """Reads files as the sidecar does."""
+
+    def __init__(self, shell: Shell, folder: Path) -> None:
+        self.shell, self.folder = shell, folder
+        libraries = [(SCRIPTS / f"{name}.sh").read_text() for name in ("json", "masks", "records")]
+        self.text = "\n".join([*libraries, 'masks "$1"', "shift", 'records "$@"'])
+
+    def read(self, data: bytes, position: int = 0, last: bool = False) -> Printed:
+        log, place = self.folder / "app.log", self.folder / "place"
+        log.write_bytes(data)
+        place.unlink(missing_ok=True)
+        names = names_pattern(MASKED_KEYS)
+        words = [names, log, 7, position, place, "mark", *(["last"] if last else [])]
+        process = self.shell.run("sh", "-c", self.text, "sh", *map(str, words))
+        status = process.wait(timeout=60)
+        assert process.stdout is not None
+        printed = Path(process.stdout.name).read_bytes()
+        assert not printed or printed.endswith(b"\n")
+        lines = printed.splitlines() if b"\r" not in printed else printed.split(b"\n")[:-1]
+        told = place.read_text().splitlines()[-1].split() if place.exists() else []
+        assert not told or told[3:] == ["mark"]
+        return Printed(status, [json.loads(line) for line in lines], [int(it) for it in told[:3]])
+
+    def message(self, text: str) -> str:
+        return self.read(f"{text}\n".encode()).messages[0]
+
+
+@pytest.fixture
+def reader(shell: Shell, tmp_path: Path) -> Reader:
+    return Reader(shell, tmp_path)
+
+
+def test_a_line_becomes_an_object_with_its_time_level_and_place(reader: Reader) -> None:
+    text = "2026-11-25T20:00:00Z INFO one\n2026-11-25T20:00:00.5+01:00 ERROR two\nthree\n"
+    printed = reader.read(text.encode())
+    first, second, third = printed.records
+    assert first == {
+        "time": "2026-11-25T20:00:00Z",
+        "id": "7:0",
+        "level": "INFO",
+        "message": "one",
+    }
+    assert second["time"] == "2026-11-25T20:00:00.5+01:00"
+    assert (second["id"], second["level"], second["message"]) == ("7:30", "ERROR", "two")
+    # Without a time of its own it gets the sidecar's.
+    assert third.keys() == {"time", "id", "message"}
+    assert third["message"] == "three"
+    assert printed.place == [7, len(text), len(text)]
+    assert printed.status == 0
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'say "hi" and \\ and \\" and \\\\',
+        "tab\tcarriage\rescape\x1bdelete\x7fbell\x07",
+        "Grüße, 世界, 🎉",
+        "",
+        " ",
+        "%s %d %% & \\& $0 `x` $(x)",
+        '{"already": "JSON", "n": [1, 2.5e3, null]}',
+        "2026-11-25T20:00:00 without a zone",
+        "2026-11-25 INFO",
+        "INFO without a time",
+    ],
+)
+def test_any_text_comes_through_as_it_is(reader: Reader, text: str) -> None:
+    assert reader.message(text) == text
+
+
+def test_what_is_no_utf8_becomes_the_replacement_character(reader: Reader) -> None:
+    odd = {
+        b"\xff": "\ufffd",
+        b"a\x00b": "a\ufffdb",
+        # Overlong, a surrogate, too large, cut off.
+        b"\xc0\xaf": "\ufffd\ufffd",
+        b"\xed\xa0\x80": "\ufffd" * 3,
+        b"\xf5\x80\x80\x80": "\ufffd" * 4,
+        b"\xe2\x82": "\ufffd" * 2,
+        b"\xe4\xb8\x96\xe2\x82ok\xc3\xa4": "\u4e16\ufffd\ufffdok\u00e4",
+        # Longer than the parts in which it is looked at.
+        **{
+            b"x" * n + "🎉".encode() * 600 + b"\xff": "x" * n + "🎉" * 600 + "\ufffd"
+            for n in range(4)
+        },
+    }
+    printed = reader.read(b"".join(line + b"\n" for line in odd))
+    assert printed.messages == [*odd.values()]
+
+
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(data=st.lists(st.binary(max_size=40).map(lambda line: line.replace(b"\n", b"")), min_size=1))
+def test_whatever_bytes_come_each_line_is_one_object(reader: Reader, data: list[bytes]) -> None:
+    printed = reader.read(b"".join(line + b"\n" for line in data))
+    assert len(printed.records) == len(data)
+    assert printed.place[1] == sum(len(line) + 1 for line in data)
+
+
+SAID = [
+    f"password={SECRET}",
+    f"PASSWORD={SECRET} rest",
+    f"Password: {SECRET}",
+    f"password = {SECRET}",
+    f"db_password={SECRET}",
+    f"db.passwd={SECRET}",
+    f'"password":"{SECRET}"',
+    f'{{"user": "joe", "password" : "{SECRET}", "n": 1}}',
+    f"{{'password': '{SECRET}'}}",
+    f"{{'password': b'{SECRET} {SECRET}'}}",
+    f'password="{SECRET} {SECRET}"',
+    f'{{"password": "a\\"{SECRET}\\\\\\"{SECRET}"}}',
+    f'"{{\\"password\\": \\"{SECRET}\\", \\"n\\": 1}}"',
+    f'"{{\\\\\\"password\\\\\\": \\\\\\"{SECRET}\\\\\\"}}"',
+    f'"password": "{SECRET} never ends',
+    f'{{"password":["{SECRET}"]}}',
+    f"accessToken={SECRET}",
+    f"access_token={SECRET}&user=joe",
+    f"GET /?token={SECRET} HTTP/1.1",
+    f"token={SECRET},{SECRET};{SECRET}",
+    f"token\t=\t{SECRET}",
+    f"client_secret: {SECRET}",
+    f"api_key={SECRET} apiKey={SECRET} api-key={SECRET} APIKEY={SECRET}",
+    f"X-Api-Key: {SECRET}",
+    f"aws_secret_access_key={SECRET}",
+    f"Authorization: Bearer {SECRET}",
+    f"authorization: basic {SECRET}==",
+    f"Authorization: {SECRET}",
+    f'"Authorization": "Bearer {SECRET}"',
+    f"curl -H 'Authorization: Bearer {SECRET}' https://example.org",
+    f'Proxy-Authorization: Digest username="{SECRET}", response="{SECRET}"',
+    f"bearer {SECRET}",
+    f"got BEARER {SECRET}.{SECRET}.{SECRET}",
+    f"mysql --password {SECRET} --host db",
+    f"mysql --db-password={SECRET}",
+    f"postgres://app:{SECRET}@db/app",
+    f"redis://:{SECRET}@cache and amqp://joe:{SECRET}@queue",
+    f"password={SECRET} token={SECRET} secret={SECRET}",
+    f"password==={SECRET}",
+    f"password=secret={SECRET}",
+    f"password:password={SECRET}",
+    f"2026-11-25T20:00:00Z INFO password={SECRET}",
+    f"2026-11-25T20:00:00Z password: {SECRET}",
+]
+
+
+def test_secrets_are_masked_however_they_are_said(reader: Reader) -> None:
+    printed = reader.read("".join(f"{line}\n" for line in SAID).encode())
+    assert len(printed.messages) == len(SAID)
+    for line, message in zip(SAID, printed.messages, strict=True):
+        assert "***" in message, line
+        assert SECRET not in message, line
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('{"user": "joe", "password": "x", "n": 1}', '{"user": "joe", "password": "***", "n": 1}'),
+        ("{'a': 1, 'token': 'x', 'b': 2}", "{'a': 1, 'token': '***', 'b': 2}"),
+        ("user=joe password=x status=200", "user=joe password=*** status=200"),
+        ("Authorization: Bearer x status=200", "Authorization: *** status=200"),
+        ("postgres://app:x@db/app?a=b", "postgres://***@db/app?a=b"),
+        ('{"password": ""}', '{"password": "***"}'),
+        ("mysql --password x --host db", "mysql --password *** --host db"),
+    ],
+)
+def test_what_stands_beside_a_secret_stays(reader: Reader, text: str, message: str) -> None:
+    assert reader.message(text) == message
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "the password is wrong",
+        "tokens=5 token_count=5",
+        "secretary: Joe",
+        "http://example.org:8080/a",
+        "joe@example.org",
+        "passwords: none",
+    ],
+)
+def test_what_is_no_secret_stays(reader: Reader, text: str) -> None:
+    assert reader.message(text) == text
+
+
+def test_a_line_without_its_end_waits_for_it(reader: Reader) -> None:
+    printed = reader.read(b"one\ntw")
+    assert (printed.messages, printed.place) == (["one"], [7, 4, 6])
+    printed = reader.read(b"one\ntwo\n", position=4)
+    assert (printed.messages, printed.place) == (["two"], [7, 8, 8])
+
+
+def test_the_last_line_needs_no_end(reader: Reader) -> None:
+    printed = reader.read(b"one\ntw", last=True)
+    assert (printed.messages, printed.place) == (["one", "tw"], [7, 6, 6])
+
+
+def test_every_place_in_a_file_is_gone_on_from(reader: Reader) -> None:
+    lines = [f"{number} {'x' * (number % 91)}" for number in range(400)]
+    data = "".join(f"{line}\n" for line in lines).encode()
+    begins = [0]
+    for line in lines:
+        begins.append(begins[-1] + len(line) + 1)
+    # Around the blocks that it is read by, too.
+    edges = [n for n, at in enumerate(begins) if at % 4096 < 91 or at % 4096 > 4005]
+    for number in [0, 1, 2, *edges, 399, 400]:
+        printed = reader.read(data, position=begins[number])
+        assert printed.messages == lines[number:], number
+        assert printed.place == [7, len(data), len(data)]
+
+
+def test_a_place_at_the_very_beginning_of_a_block_is_gone_on_from(reader: Reader) -> None:
+    data = b"x" * 4095 + b"\nnext\n"
+    assert reader.read(data, position=4096).messages == ["next"]
+
+
+def test_a_file_that_became_shorter_is_noticed(reader: Reader) -> None:
+    for position in (5, 4095, 4096, 4097, 200_000):
+        printed = reader.read(b"one\n", position=position)
+        assert (printed.status, printed.records) == (3, [])
+        assert printed.place == [7, position, position]
+    assert reader.read(b"", position=0).status == 0
+
+
+def read_all(reader: Reader, data: bytes) -> list[dict[str, Any]]:
+    """All records of a file that takes several readings, and that there is an end to them."""
+    position, records = 0, list[dict[str, Any]]()
+    for _ in range(len(data) // 1000 + 10):
+        printed = reader.read(data, position=position)
+        records += printed.records
+        if printed.status == 0:
+            return records
+        assert printed.status == 1
+        assert printed.place[1] > position
+        position = printed.place[1]
+    raise AssertionError("no end")
+
+
+def test_a_long_file_is_read_to_its_end_and_each_line_once(reader: Reader) -> None:
+    lines = [f"line {number} {'x' * (number * 7 % 300)}" for number in range(2000)]
+    data = "".join(f"{line}\n" for line in lines).encode()
+    records = read_all(reader, data)
+    assert [record["message"] for record in records] == lines
+    assert len({record["id"] for record in records}) == len(lines)
+
+
+def test_a_line_that_is_too_long_comes_in_pieces_with_nothing_lost(reader: Reader) -> None:
+    words = " ".join(f"word-{number}" for number in range(30_000))
+    for text in (words, words.replace(" ", "_")):
+        records = read_all(reader, f"before\n{text}\nafter\n".encode())
+        messages = [record["message"] for record in records]
+        assert (messages[0], messages[-1]) == ("before", "after")
+        assert "".join(messages[1:-1]) == text
+        # Each but the last piece says that it is one.
+        marks = [record.get("partial", False) for record in records]
+        assert marks == [False, *[True] * (len(records) - 3), False, False]
+
+
+def test_a_secret_is_not_cut_in_two(reader: Reader) -> None:
+    for shift in range(-30, 31, 3):
+        text = "x " * ((WINDOW + shift) // 2 - 20) + f'y "password": "{SECRET} {SECRET}" z'
+        printed = read_all(reader, f"{text} {'x ' * 20_000}\n".encode())
+        said = "".join(record["message"] for record in printed)
+        assert SECRET not in said
+        assert "***" in said
+
+
+def test_long_lines_of_nasty_bytes_take_no_forever(reader: Reader) -> None:
+    for part in (b"\xff", b'"', b"\\", b"\x01", b"password=a ", b"token ", b'"token":"\\" '):
+        data = part * (60_000 // len(part)) + b"\n"
+        assert len(reader.read(data).records) == 1
+
+
+def test_who_is_killed_has_kept_a_place_for_what_is_printed_and_no_more(
+    reader: Reader, shell: Shell, tmp_path: Path
+) -> None:
+    lines = "".join(f"{number} {'x' * 3000}\n" for number in range(15))
+    (tmp_path / "app.log").write_text(lines)
+    # Each write is a message of its own, and nobody reads them, so soon it can write no more.
+    printer, screen = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    printer.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
+    place = tmp_path / "place"
+    words = [names_pattern(MASKED_KEYS), tmp_path / "app.log", 1, 0, place, "mark"]
+    process = subprocess.Popen(
+        ["sh", "-c", reader.text, "sh", *map(str, words)],
+        executable=shutil.which("sh", path=shell.env["PATH"]),
+        env=shell.env,
+        stdout=printer.fileno(),
+        start_new_session=True,
+    )
+    printer.close()
+    wait_for(place.exists)
+    time.sleep(0.5)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    kept = len(place.read_text().splitlines())
+    assert 0 < kept < 15
+    printed = [json.loads(record) for record in iter(lambda: screen.recv(65536), b"")]
+    screen.close()
+    # At most the one in between.
+    assert kept <= len(printed) <= kept + 1
+    assert place.read_text().splitlines()[-1].split()[1] == str(3003 * kept)
