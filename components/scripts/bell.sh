@@ -1,9 +1,9 @@
 # Stands in scripts that wait for a file to grow, after common.sh. One process, tail, looks every
 # so often; what it prints is a bell and nothing more, so that it may ring too often.
 
-# listen FILE END BELL SECONDS: wait until FILE is longer than END, or another one, which tail looks
+# rest FILE END BELL SECONDS: wait until FILE is longer than END, or another one, which tail looks
 # at every SECONDS; BELL is a pipe. Returns at once if `ending` is set, also meanwhile.
-listen() {
+rest() {
   if [ -z "$tail" ] || ! kill -0 "$tail" 2>/dev/null; then
     # Open for both as long as neither end can wait for the other.
     exec 4<>"$3"

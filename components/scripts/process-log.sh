@@ -17,8 +17,8 @@ say() {
     "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$1" "$2" >&2
 }
 
-# keep: keep the place, however long that takes: what can't be kept would be printed again.
-keep() {
+# settle: keep the place, however long that takes: what can't be kept would be printed again.
+settle() {
   until remember "$place"; do
     say ERROR "cannot write to $state"
     pause "$interval"
@@ -36,10 +36,10 @@ follow() {
     recall "$place"
     if [ "$told" != "$mark" ]; then
       say ERROR "the place was not kept: lines after $generation:$position may be printed twice"
-      keep
+      settle
       pause "$interval"
     elif [ $((position - kept)) -ge 65536 ]; then
-      keep
+      settle
     fi
     if [ "$outcome" -eq 3 ]; then
       say ERROR "$1 became shorter: what was not printed by then is lost"
@@ -56,7 +56,7 @@ due() {
 # begin: the place is the beginning of the next file.
 begin() {
   generation=$((generation + 1)) position=0 seen=0
-  keep
+  settle
   deafen
 }
 
@@ -91,7 +91,7 @@ while held "$printing"; do
 done
 generation=1 position=0 seen=0
 [ ! -e "$place" ] || recall "$place"
-keep
+settle
 for file in "$log".*; do
   [ "$file" = "$log.$generation" ] || rm -f "$file"
 done
@@ -116,7 +116,7 @@ while :; do
     elif [ -n "$ending" ]; then
       pause 0.2
     else
-      listen "$log" "$seen" "$bell" "$interval"
+      rest "$log" "$seen" "$bell" "$interval"
     fi
   fi
 done

@@ -14,7 +14,7 @@ doze() {
   exec sleep "$1" >/dev/null
 }
 
-end() {
+stop() {
   [ -z "$child" ] || kill "$child" 2>/dev/null
   line INFO "stopped after request $request"
   exit 0
@@ -22,7 +22,7 @@ end() {
 
 exec >>"$file"
 trap 'exec >>"$file"' USR1
-trap end TERM INT QUIT
+trap stop TERM INT QUIT
 line INFO started
 while :; do
   request=$((request + 1))
