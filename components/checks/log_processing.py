@@ -40,6 +40,7 @@ def checks(args: LogProcessingArgs) -> list[Check]:
     """What must be true of a pod of LogProcessing."""
     names = names_pattern([*args.get("masked_keys", MASKED_KEYS), "bearer"])
     secrets = [SECRETS[name] for name in SECRETS if re.search(names, name)]
+    sought = " ".join(f"-e {secret}" for secret in secrets)
     pace = args.get("app_interval_seconds", 10) + args.get("interval_seconds", 1)
 
     def become_json(live: Live) -> str:
@@ -64,9 +65,7 @@ def checks(args: LogProcessingArgs) -> list[Check]:
             if clear:
                 raise UnmetError(f"a secret in clear: {clear[0]}")
             hidden = sum("***" in line.text for line in lines)
-            count = live.run(
-                "main-app", f"cat {LOG}* | grep -c {'-e '.join(['', *secrets])}"
-            ).strip()
+            count = live.run("main-app", f"cat {LOG}* | grep -c {sought}").strip()
             if not hidden or not count.isdecimal() or count == "0":
                 raise UnmetError(f"{hidden} lines masked; the app's file has {count} with secrets")
             return f"{hidden} of the last {len(lines)} lines had a secret, none has it now"

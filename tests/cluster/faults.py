@@ -92,14 +92,16 @@ def sandbox(pod: Any) -> Process:
     return running[0]
 
 
-def node_root() -> Path:
-    """The file system of the node."""
-    return Path(f"/proc/{_node()['pid']}/root")
-
-
 def root(process: Process) -> Path:
     """The file system of a container, as its process sees it."""
-    return node_root() / f"proc/{process.pid}/root"
+    return Path(f"/proc/{_node()['pid']}/root/proc/{process.pid}/root")
+
+
+def output(pod: Any, container: str) -> Path:
+    """Where the node keeps what a container prints: a file each time that it is started."""
+    about = pod.metadata
+    name = f"{about.namespace}_{about.name}_{about.uid}"
+    return Path(f"/proc/{_node()['pid']}/root{config.DISK}/logs/{name}/{container}")
 
 
 def in_network(process: Process, *command: str) -> list[str]:

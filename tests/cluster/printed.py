@@ -4,7 +4,7 @@ import os
 import threading
 from typing import Any
 
-from tests.cluster.faults import node_root
+from tests.cluster.faults import output
 
 
 class Printed:
@@ -14,9 +14,7 @@ class Printed:
     """
 
     def __init__(self, pod: Any, container: str) -> None:
-        about = pod.metadata
-        name = f"{about.namespace}_{about.name}_{about.uid}"
-        self._folder = node_root() / "var/log/pods" / name / container
+        self._folder = output(pod, container)
         self._files: dict[int, tuple[str, Any, bytes]] = {}
         self._lines: dict[int, list[str]] = {}
         self._over = threading.Event()

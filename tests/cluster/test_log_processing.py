@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from components.log_processing import LOG, room
-from tests.cluster.faults import container_ids, kill, processes, root, watched, within
+from tests.cluster.faults import Process, container_ids, kill, processes, root, watched, within
 from tests.cluster.patched import applied, insert
 from tests.cluster.printed import Printed
 from tests.cluster.project import Cluster, Object, Project, is_ready
@@ -43,9 +43,9 @@ def messages(lines: list[str]) -> list[str]:
     return [record["message"] for record in records(lines)]
 
 
-def files(pod: Any) -> list[Path]:
-    """What the app has written that is still there, as the node sees it."""
-    directory = root(processes(pod)[SIDECAR]) / LOG.lstrip("/").rpartition("/")[0]
+def files(process: Process) -> list[Path]:
+    """What the app has written that is still there, as one of the containers sees it."""
+    directory = root(process) / LOG.lstrip("/").rpartition("/")[0]
     return sorted(directory.iterdir())
 
 
@@ -65,11 +65,12 @@ def test_an_apps_lines_are_printed_as_json_and_masked(project: Project, pod: Any
 def test_the_last_lines_of_an_app_that_is_killed_are_printed(
     local_cluster: Cluster, project: Project, pod: Any
 ) -> None:
-    app = processes(local_cluster.pod(project.namespace, DEMO))["main-app"]
+    both = processes(local_cluster.pod(project.namespace, DEMO))
+    app, sidecar = both["main-app"], both[SIDECAR]
     kill(app)
 
     def written() -> list[str]:
-        text = "".join(path.read_text() for path in files(pod))
+        text = "".join(path.read_text() for path in files(sidecar))
         before, started, _ = text.rpartition("INFO started\n")
         return [line for line in before.splitlines()[:-1] if "request=" in line] if started else []
 
@@ -126,10 +127,10 @@ def writing(_: str, spec: Object) -> None:
     insert(spec, "main-app", "line INFO started", WRITER)
 
 
-def taken(pod: Any) -> int:
+def taken(process: Process) -> int:
     """Bytes in the volume of the app's file."""
     total = 0
-    for path in files(pod):
+    for path in files(process):
         try:
             total += path.stat().st_size
         except FileNotFoundError:
@@ -160,15 +161,15 @@ def test_of_a_hundred_thousand_lines_none_is_lost_over_kills_and_rotations(
             for _ in range(KILLS):
                 # In the midst of its work: it has just printed something, and there is more.
                 within(DRAINED, grown(len(printed.lines) + 300))
-                largest = max(largest, taken(found))
+                largest = max(largest, taken(app))
                 victim = within(10, sidecar)
                 kill(victim)
                 within(120, lambda victim=victim: sidecar() not in (None, victim))
-                largest = max(largest, taken(local_cluster.pod(project.namespace, DEMO)))
+                largest = max(largest, taken(app))
             end = f"line={LINES} "
             within(300, lambda: any(end in text for text in printed.lines[-20:]))
             seconds = time.monotonic() - begun
-            largest = max(largest, taken(local_cluster.pod(project.namespace, DEMO)))
+            largest = max(largest, taken(app))
             lines = printed.lines
         now = local_cluster.pod(project.namespace, DEMO)
         assert processes(now)["main-app"] == app
