@@ -20,6 +20,7 @@ from .resize import Resize
 from .resource import Resource
 from .restricted_namespace import RestrictedNamespace
 from .secret_rotation import SecretRotation
+from .security_scan import SecurityScan
 from .shared_filesystem import SharedFilesystem
 from .signal import Signal
 
@@ -34,6 +35,7 @@ COMPONENTS: list[type[pulumi.ComponentResource]] = [
     SecretRotation,
     DependencyInjection,
     LogProcessing,
+    SecurityScan,
     PodLabeler,
     RestrictedNamespace,
     Resize,

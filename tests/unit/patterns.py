@@ -14,6 +14,7 @@ from components.resize import Resize
 from components.log_processing import LogProcessing
 from components.resource import Resource
 from components.secret_rotation import SecretRotation
+from components.security_scan import SecurityScan
 from components.shared_filesystem import SharedFilesystem
 from components.signal import Signal
 from tests import edits
@@ -30,6 +31,7 @@ PATTERNS: dict[str, Callable[[str, Any], pulumi.ComponentResource]] = {
     "dependency-injection": DependencyInjection,
     "resize": Resize,
     "log-processing": LogProcessing,
+    "security-scan": SecurityScan,
 }
 
 REQUIRED: dict[str, dict[str, Any]] = {

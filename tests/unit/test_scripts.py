@@ -292,6 +292,7 @@ USES = {
     "renew-certificate": ["issue", "tls"],
     "process-log": ["json", "masks", "records", "place", "bell"],
 }
+USES = {"renew-certificate": ["issue", "tls"], "scan-volume": ["scan"]}
 """What one alone uses beside."""
 
 

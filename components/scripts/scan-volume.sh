@@ -1,0 +1,63 @@
+# scan-volume SOURCE CONTENT BASELINE VERDICT INTERVAL: compare the files in CONTENT with those of
+# the mounted ConfigMap SOURCE, every INTERVAL seconds. BASELINE has what may be there: `now`, and
+# `former` while what was there before is being replaced. What is not allowed stands in
+# VERDICT/findings, and in the log once; VERDICT/status is written by each scan.
+source=$1 content=$2 baseline=$3 verdict=$4 interval=$5
+owner=$(id -u):$(id -g)
+
+# offered: which version of the ConfigMap is mounted: the kubelet gives each a name of its own.
+offered() {
+  readlink "$source/..data"
+}
+
+# know: make what is offered the baseline. What was allowed before stays allowed until the
+# publisher has replaced all of it, even if one of the two is ended midway.
+know() {
+  [ "$version" != "$(head -n 1 "$baseline/now" 2>/dev/null)" ] || return 0
+  { echo "$version" && wanted "$source/$version" "$owner"; } >"$baseline/next"
+  [ "$(offered)" = "$version" ] || return 1
+  [ -e "$baseline/now" ] || echo none >"$baseline/now"
+  cat "$baseline/now" >>"$baseline/former" && mv -f "$baseline/next" "$baseline/now"
+}
+
+# scan: fails if another version was offered meanwhile, whose files may have been seen.
+scan() {
+  version=$(offered)
+  know || return 1
+  set -- "$baseline/now"
+  [ ! -e "$baseline/former" ] || set -- "$@" "$baseline/former"
+  attend look_at "$content" "$@"
+  [ "$(offered)" = "$version" ] || return 1
+  judge "$@" >/tmp/findings
+  [ -s /tmp/pending ] || rm -f "$baseline/former"
+}
+
+# beyond FILE OTHER: the lines of OTHER that FILE has not.
+beyond() {
+  awk -v file="$1" 'BEGIN { while ((getline line <file) > 0) has[line] } !($0 in has)' "$2"
+}
+
+# tell: say what is new and what is over, and leave the verdict.
+tell() {
+  beyond /tmp/known /tmp/findings
+  beyond /tmp/findings /tmp/known | sed 's/^/over: /'
+  cp /tmp/findings /tmp/known
+  cmp -s /tmp/findings "$verdict/findings" || publish "$verdict/findings" </tmp/findings
+  count=$(($(wc -l </tmp/findings)))
+  state="clean: all files as published"
+  [ ! -s /tmp/pending ] || state="publishing: $(sort -u /tmp/pending | head -n 5 | tr '\n' ' ')to come"
+  [ "$count" -eq 0 ] || state="violated: $count findings"
+  echo "$state" | publish "$verdict/status"
+  [ "$state" = "$said" ] || echo "$state"
+  said=$state
+}
+
+: >/tmp/known
+watch "$source" "$interval"
+while :; do
+  until scan; do
+    pause 1
+  done
+  tell
+  change
+done

@@ -1,0 +1,484 @@
+"""What a scan finds, what it does not, and what a publication may do meanwhile, in each shell."""
+
+import os
+import re
+import socket
+import stat
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from components.workload import script
+from tests.unit.shell import Shell, ends_within_a_second, log_of, wait_for
+
+FILES = {"app.conf": "greeting = Hello\n", "index.html": "<h1>Hello</h1>\n"}
+OTHER = {"app.conf": "greeting = Good day\n", "new.html": "<h1>New</h1>\n"}
+
+
+class Pod:
+    """The scripts, and the directories that they have in a pod."""
+
+    def __init__(self, shell: Shell, folder: Path) -> None:
+        self.shell = shell
+        self.source, self.content, self.baseline, self.verdict = (
+            folder / name for name in ("source", "content", "baseline", "verdict")
+        )
+        self.tmp = {name: folder / f"{name}-tmp" for name in ("publisher", "scanner")}
+        for directory in (self.source, self.content, self.baseline, self.verdict):
+            directory.mkdir(parents=True)
+        for directory in self.tmp.values():
+            directory.mkdir()
+        self.count = 0
+        self.scanner: subprocess.Popen[str]
+
+    def offer(self, files: dict[str, str]) -> None:
+        """Mount another ConfigMap as the kubelet would: all files are swapped at once."""
+        self.count += 1
+        directory = self.source / f"..version-{self.count}"
+        directory.mkdir()
+        for name, text in files.items():
+            (directory / name).write_text(text)
+            link = self.source / name
+            if not link.is_symlink():
+                link.symlink_to(f"..data/{name}")
+        (self.source / "..data_tmp").symlink_to(directory.name)
+        before = (self.source / "..data").resolve()
+        (self.source / "..data_tmp").rename(self.source / "..data")
+        for name in [it.name for it in self.source.iterdir() if it.name[:2] != ".."]:
+            if name not in files:
+                (self.source / name).unlink()
+        if self.count > 1:
+            for file in before.iterdir():
+                file.unlink()
+            before.rmdir()
+
+    def _start(self, command: list[str], container: str) -> subprocess.Popen[str]:
+        # Another folder in place of the container's own.
+        command[2] = command[2].replace("/tmp/", f"{self.tmp[container]}/")
+        return self.shell.run("sh", *command[1:])
+
+    def publish(
+        self, change: Callable[[str], str] = str, wait: bool = True
+    ) -> subprocess.Popen[str]:
+        command = script(
+            *("publish-files", "publisher", self.source, self.content, "3600"), uses=["watch"]
+        )
+        command[2] = change(command[2])
+        process = self._start(command, "publisher")
+        if wait:
+            self.published()
+        return process
+
+    def published(self) -> None:
+        version = (self.source / "..data").readlink().name
+        done = self.tmp["publisher"] / "done"
+        wait_for(lambda: done.exists() and done.read_text().strip() == version, 10)
+
+    def scan(self, interval: float = 0.1) -> subprocess.Popen[str]:
+        directories = (self.source, self.content, self.baseline, self.verdict)
+        process = self._start(
+            script("scan-volume", "scanner", *directories, interval, uses=["watch", "scan"]),
+            "scanner",
+        )
+        self.scanner = process
+        wait_for((self.verdict / "status").exists)
+        return process
+
+    @property
+    def log(self) -> str:
+        """What the scanner has said."""
+        return log_of(self.scanner)
+
+    @property
+    def status(self) -> str:
+        return (self.verdict / "status").read_text().strip()
+
+    @property
+    def findings(self) -> list[str]:
+        return (self.verdict / "findings").read_text().splitlines()
+
+    def scanned(self) -> int:
+        return (self.verdict / "status").stat().st_mtime_ns
+
+    def seen(self) -> list[str]:
+        """What is found by two scans that begin from now on."""
+        for _ in range(2):
+            before = self.scanned()
+            wait_for(lambda before=before: self.scanned() != before, 10)
+        return self.findings
+
+
+@pytest.fixture
+def pod(with_watcher: Shell, tmp_path: Path) -> Pod:
+    pod = Pod(with_watcher, tmp_path / "pod")
+    pod.offer(FILES)
+    return pod
+
+
+@pytest.fixture
+def clean(pod: Pod) -> Pod:
+    """Files that are published, and a scanner that has found nothing."""
+    pod.publish()
+    pod.scan()
+    wait_for(lambda: pod.status.startswith("clean"))
+    return pod
+
+
+def test_what_is_published_is_clean(pod: Pod) -> None:
+    pod.publish()
+    pod.scan()
+    assert pod.seen() == []
+    assert pod.status == "clean: all files as published"
+    assert pod.log == "clean: all files as published\n"
+    for name, text in FILES.items():
+        assert (pod.content / name).read_text() == text
+        assert stat.S_IMODE((pod.content / name).stat().st_mode) == 0o644
+
+
+def write(text: str) -> Callable[[Path], object]:
+    return lambda content: (content / "index.html").write_text(text)
+
+
+def replaced_by(make: Callable[[Path], object]) -> Callable[[Path], object]:
+    def change(content: Path) -> None:
+        (content / "index.html").unlink()
+        make(content / "index.html")
+
+    return change
+
+
+def bound(path: Path) -> None:
+    # The name of a socket must be short.
+    before = Path.cwd()
+    os.chdir(path.parent)
+    try:
+        socket.socket(socket.AF_UNIX).bind(path.name)
+    finally:
+        os.chdir(before)
+
+
+def hidden(content: Path) -> None:
+    (content / "d").mkdir()
+    (content / "d" / "...").write_text("x")
+
+
+ME = f"{os.getuid()}:{os.getgid()}"
+RIGHT = f"file 644 {ME} 15 bytes [0-9a-f]{{12}}"
+CHANGES: dict[str, tuple[Callable[[Path], object], list[str]]] = {
+    "an addition": (
+        lambda content: (content / "x.php").write_text("abc"),
+        [f"added x.php: found file 644 {ME} 3 bytes, allowed nothing"],
+    ),
+    "a removal": (
+        lambda content: (content / "index.html").unlink(),
+        [f"removed index.html: found nothing, allowed {RIGHT}"],
+    ),
+    "other text": (
+        write("x"),
+        [f"changed index.html, content: found file 644 {ME} 1 bytes, allowed {RIGHT}"],
+    ),
+    "other text of the same size": (
+        write("<h1>hello</h1>\n"),
+        [f"changed index.html, content: found {RIGHT}, allowed {RIGHT}"],
+    ),
+    "a mode": (
+        lambda content: (content / "index.html").chmod(0o777),
+        [f"changed index.html, mode: found file 777 .*, allowed {RIGHT}"],
+    ),
+    "a setuid bit": (
+        lambda content: (content / "index.html").chmod(0o4755),
+        [f"changed index.html, mode: found file 4755 .*, allowed {RIGHT}"],
+    ),
+    "an owner": (
+        lambda content: os.chown(content / "index.html", 12345, 54321),
+        [f"changed index.html, owner: found file 644 12345:54321 .*, allowed {RIGHT}"],
+    ),
+    "a hard link": (
+        lambda content: (content / "twin").hardlink_to(content / "index.html"),
+        [
+            f"added twin: found file 644 {ME} 2 links 15 bytes, allowed nothing",
+            f"changed index.html, links: found file 644 {ME} 2 links .*, allowed {RIGHT}",
+        ],
+    ),
+    "a symbolic link": (
+        replaced_by(lambda path: path.symlink_to("app.conf")),
+        [f"changed index.html, kind: found link 777 {ME}, allowed {RIGHT}"],
+    ),
+    "a directory": (
+        lambda content: (content / "d").mkdir(0o755),
+        [f"added d: found directory 755 {ME}, allowed nothing"],
+    ),
+    "a directory in place of a file": (
+        replaced_by(lambda path: path.mkdir(0o755)),
+        [f"changed index.html, kind: found directory 755 {ME}, allowed {RIGHT}"],
+    ),
+    "a pipe that nobody writes to": (
+        replaced_by(lambda path: os.mkfifo(path, 0o644)),
+        [f"changed index.html, kind: found fifo 644 {ME}, allowed {RIGHT}"],
+    ),
+    "a socket": (
+        lambda content: bound(content / "s"),
+        [f"added s: found socket 755 {ME}, allowed nothing"],
+    ),
+    "a device": (
+        lambda content: os.mknod(content / "null", 0o666 | stat.S_IFCHR, os.makedev(1, 3)),
+        [f"added null: found character 6.. {ME}, allowed nothing"],
+    ),
+    "what is hidden and deep": (
+        hidden,
+        [
+            f"added d/...: found file 644 {ME} 1 bytes, allowed nothing",
+            f"added d: found directory 755 {ME}, allowed nothing",
+        ],
+    ),
+    "a file called as those of a publication": (
+        lambda content: (content / "..new").write_text("x"),
+        [f"added ..new: found file 644 {ME} 1 bytes, allowed nothing"],
+    ),
+    "two at once": (
+        lambda content: [(content / "a").mkdir(0o755), (content / "app.conf").unlink()],
+        [f"added a: found directory 755 {ME}, allowed nothing", "removed app.conf: .*"],
+    ),
+}
+
+
+def told(pod: Pod) -> list[str]:
+    """What the scanner has said of findings."""
+    words = ("added", "changed", "removed", "odd", "more", "not", "over:")
+    return [line for line in pod.log.splitlines() if line.partition(" ")[0] in words]
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_a_change_is_found_and_told_once(clean: Pod, what: str) -> None:
+    change, expected = CHANGES[what]
+    change(clean.content)
+    found = clean.seen()
+    assert len(found) == len(expected), found
+    for line, pattern in zip(found, expected, strict=True):
+        assert re.fullmatch(pattern, line), line
+    clean.seen()
+    assert told(clean) == found
+    assert clean.status == f"violated: {len(found)} findings"
+
+
+def test_what_ends_is_said_and_what_returns_is_told_again(clean: Pod) -> None:
+    planted = clean.content / "x"
+    for _ in range(2):
+        planted.touch()
+        assert len(clean.seen()) == 1
+        planted.unlink()
+        assert clean.seen() == []
+    line = f"added x: found file 644 {ME} 0 bytes, allowed nothing"
+    assert told(clean) == [line, f"over: {line}"] * 2
+    assert clean.log.splitlines()[-1] == clean.status == "clean: all files as published"
+
+
+def test_another_change_of_the_same_file_is_another_finding(clean: Pod) -> None:
+    write("one")(clean.content)
+    first = clean.seen()
+    write("three")(clean.content)
+    second = clean.seen()
+    assert first != second
+    assert told(clean) == [*first, *second, f"over: {first[0]}"]
+
+
+ODD = [
+    "a\nadded index.html: found nothing, allowed nothing",
+    "with space",
+    "back\\slash",
+    "bar|64|4",
+    "-rf;$(touch x)`",
+    "\udcff\udcfe\nremoved",
+    "\x1b[2J",
+]
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_a_name_forges_no_line_and_is_a_finding_of_its_own(clean: Pod, name: str) -> None:
+    (clean.content / name).touch()
+    (line,) = clean.seen()
+    assert re.fullmatch(
+        r"odd name [A-Za-z0-9._/?-]+: found other characters than A-Z a-z 0-9 \. _ -,"
+        " allowed nothing",
+        line,
+    )
+    assert told(clean) == [line]
+    assert not (clean.content / "x").exists()
+
+
+def test_what_is_in_a_directory_with_an_odd_name_is_found_too(clean: Pod) -> None:
+    (clean.content / "a b").mkdir()
+    (clean.content / "a b" / "c").touch()
+    assert sorted(line.partition(":")[0] for line in clean.seen()) == [
+        "odd name a?b",
+        "odd name a?b/c",
+    ]
+
+
+def test_thousands_of_files_hide_no_change_and_flood_no_log(clean: Pod) -> None:
+    for number in range(5000):
+        (clean.content / f"{'long-name-' * 4}{number}").touch()
+    write("x")(clean.content)
+    (clean.content / "app.conf").unlink()
+    # Looking at so many takes its time on a busy machine.
+    wait_for(lambda: "more than these 100" in clean.findings, 30)
+    found = clean.seen()
+    assert len(found) == 101
+    assert len(told(clean)) < 1000
+    write("<h1>Hello</h1>\n")(clean.content)
+    assert "not all seen" in "\n".join(clean.findings) or len(clean.findings) == 101
+
+
+def test_a_file_of_a_terabyte_is_not_read(clean: Pod) -> None:
+    for name in ("index.html", "added"):
+        with (clean.content / name).open("wb") as file:
+            file.truncate(1 << 40)
+    found = clean.seen()
+    assert [line.partition(":")[0] for line in found] == [
+        "added added",
+        "changed index.html, content",
+    ]
+    started = time.monotonic()
+    clean.seen()
+    assert time.monotonic() - started < 4
+
+
+def test_a_scanner_that_is_killed_still_knows_what_is_allowed_and_what_is_not(clean: Pod) -> None:
+    (clean.content / "x").touch()
+    found = clean.seen()
+    inode = (clean.verdict / "findings").stat().st_ino
+    clean.scanner.kill()
+    clean.scanner.wait()
+    clean.scan()
+    assert clean.seen() == found
+    # It says so in its new log, and to the app nothing has changed.
+    assert told(clean) == found
+    assert (clean.verdict / "findings").stat().st_ino == inode
+
+
+def test_a_publication_is_no_finding_and_what_it_replaced_is_one_later(clean: Pod) -> None:
+    clean.offer(OTHER)
+    clean.published()
+    wait_for(lambda: clean.status.startswith("clean"))
+    assert clean.seen() == told(clean) == []
+    assert {item.name for item in clean.content.iterdir()} == {*OTHER}
+    (clean.content / "app.conf").write_text(FILES["app.conf"])
+    (line,) = clean.seen()
+    assert line.startswith("changed app.conf, content: ")
+
+
+def test_twenty_publications_under_constant_scans_are_no_finding(pod: Pod) -> None:
+    pod.publish()
+    pod.scan(0.01)
+    for number in range(20):
+        pod.offer({**(OTHER if number % 2 else FILES), "count": f"{number}\n"})
+        time.sleep(0.2 + 0.05 * (number % 5))
+    pod.published()
+    wait_for(lambda: pod.status.startswith("clean"), 10)
+    assert told(pod) == []
+
+
+def stopping(after: str) -> Callable[[str], str]:
+    """Have a script stop where it stands after a line of its own, as if it were killed there."""
+
+    def change(text: str) -> str:
+        before, line, rest = text.partition(f"{after}\n")
+        assert line, after
+        return f"{before}{line}kill -STOP $$\n{rest}"
+
+    return change
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        '  rm -rf "$content/..new"',
+        '  echo "$names" >>/tmp/published',
+        '    same "$name" || put "$name" || complete=false',
+        '    [ -e "$from/$name" ] || obsolete "$name" || complete=false',
+    ],
+)
+def test_a_publisher_that_is_killed_midway_is_no_finding_and_hides_none(
+    clean: Pod, after: str
+) -> None:
+    for process in clean.shell.started:
+        if process is not clean.scanner:
+            process.kill()
+            process.wait()
+    publisher = clean.publish(stopping(after), wait=False)
+    clean.offer(OTHER)
+    time.sleep(1)
+    publisher.kill()
+    assert clean.seen() == []
+    assert clean.status.startswith("publishing: ")
+    # The scan goes on, and so it does in a scanner that starts anew.
+    (clean.content / "x").touch()
+    assert len(clean.seen()) == 1
+    clean.scanner.kill()
+    clean.scanner.wait()
+    clean.scan()
+    (line,) = clean.seen()
+    assert line.startswith("added x: ")
+    (clean.content / "x").unlink()
+    clean.publish()
+    assert clean.seen() == []
+    assert clean.status.startswith("clean")
+
+
+def test_before_the_first_publication_nothing_is_missing(pod: Pod) -> None:
+    pod.scan()
+    assert pod.seen() == []
+    assert pod.status == "publishing: app.conf index.html to come"
+    (pod.content / "x").touch()
+    assert len(pod.seen()) == 1
+
+
+def test_a_publisher_that_starts_again_repairs_nothing_and_alarms_nobody(clean: Pod) -> None:
+    write("x")(clean.content)
+    found = clean.seen()
+    for process in clean.shell.started:
+        if process is not clean.scanner:
+            process.kill()
+            process.wait()
+    clean.publish()
+    assert clean.seen() == told(clean) == found
+    clean.offer({**FILES, "more": ""})
+    clean.published()
+    assert clean.seen() == []
+
+
+def to_file(content: Path, secret: Path) -> None:
+    (content / "..new").symlink_to(secret)
+
+
+def to_directory(content: Path, secret: Path) -> None:
+    (content / "app.conf").unlink()
+    (content / "app.conf").symlink_to(secret.parent)
+
+
+def full(content: Path, _: Path) -> None:
+    (content / "..new" / "deep").mkdir(parents=True)
+
+
+@pytest.mark.parametrize("lure", [to_file, to_directory, full])
+def test_nothing_in_the_volume_leads_the_publisher_elsewhere(
+    clean: Pod, tmp_path: Path, lure: Callable[[Path, Path], None]
+) -> None:
+    secret = tmp_path / "elsewhere" / "secret"
+    secret.parent.mkdir()
+    secret.write_text("secret")
+    lure(clean.content, secret)
+    clean.offer(OTHER)
+    wait_for((clean.content / "new.html").exists, 10)
+    time.sleep(0.5)
+    assert secret.read_text() == "secret"
+    assert [item.name for item in secret.parent.iterdir()] == ["secret"]
+
+
+def test_term_ends_all_of_them_within_a_second(pod: Pod) -> None:
+    publisher, scanner = pod.publish(), pod.scan(60)
+    for process in (publisher, scanner):
+        ends_within_a_second(process)
