@@ -143,7 +143,7 @@ def _check(args: SecurityScanArgs) -> None:
 
 
 class SecurityScan(Pattern):
-    """An app that may write to its files, and a scanner that says when they are not as published."""
+    """An app that may write to its files, and a scanner that says what nobody published."""
 
     def __init__(
         self, name: str, args: SecurityScanArgs, opts: pulumi.ResourceOptions | None = None
@@ -158,6 +158,7 @@ class SecurityScan(Pattern):
             "namespace": args.get("namespace", "default"),
             "labels": labels_of(name, "security-scan"),
         }
+        execute = "kubectl -n {namespace} exec {workload} -c main-app --"
         data = {"metadata": metadata, "data": args.get("files", _FILES)}
         config_map = register(ConfigMap, name, data, pulumi.ResourceOptions(parent=self))
         self._deploy(
@@ -167,8 +168,8 @@ class SecurityScan(Pattern):
             args,
             commands=[
                 "kubectl -n {namespace} logs {workload} -c scanner -f",
-                f"kubectl -n {{namespace}} exec {{workload}} -c main-app -- touch {CONTENT}/planted",
-                f"kubectl -n {{namespace}} exec {{workload}} -c main-app -- rm {CONTENT}/planted",
+                f"{execute} touch {CONTENT}/planted",
+                f"{execute} rm {CONTENT}/planted",
             ],
             depends_on=[config_map],
         )

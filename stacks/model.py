@@ -30,6 +30,7 @@ from components.messages import any_of
 from components.plugin_offer import port_of
 from components.quantity import millicores, parse_quantity
 from components.restricted_namespace import ApiServer as ApiServerArgs
+from components.security_scan import ACTIONS, FILE_NAME, SIGNALS
 from components.usage import KEYS, RESOURCE_NAMES
 from components.workload import GENERATION_PORT, Resources
 
@@ -208,6 +209,18 @@ def _certificates(value: object) -> str:
     raise PydanticCustomError("secret", "allowed is PEM text of certificates, and of nothing else")
 
 
+def _plain_name(name: str) -> str:
+    if not re.fullmatch(FILE_NAME, name) or len(name) > 253:
+        raise ValueError("allowed is a plain name of A-Z a-z 0-9 - _ ., not with .. first")
+    return name
+
+
+def _with_signal(signal: str, info: ValidationInfo) -> str:
+    if info.data.get("action") != "signal":
+        raise ValueError("allowed is with action signal")
+    return signal
+
+
 LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 _IMAGE = (
     r"^[a-z0-9]+([._/-]+[a-z0-9]+|:[0-9]+/[a-z0-9]+)*"
@@ -356,6 +369,17 @@ class LogProcessing(Demo):
     app_interval_seconds: Seconds | None = None
     max_size: Annotated[Quantity, AfterValidator(_rotated_at)] | None = None
     masked_keys: Annotated[list[MaskedKey], Field(min_length=1)] | None = None
+class SecurityScan(Demo):
+    files: (
+        Annotated[
+            dict[Annotated[str, AfterValidator(_plain_name)], Annotated[str, Field(strict=True)]],
+            Field(min_length=1),
+        ]
+        | None
+    ) = None
+    action: Annotated[str, _one_of(ACTIONS)] | None = None
+    signal: Annotated[str, _one_of(SIGNALS), AfterValidator(_with_signal)] | None = None
+    size_limit: Size | None = None
 
 
 PATTERNS: dict[str, type[Demo]] = {
@@ -370,6 +394,7 @@ PATTERNS: dict[str, type[Demo]] = {
     "cert-renewal": CertRenewal,
     "resize": Resize,
     "log-processing": LogProcessing,
+    "security-scan": SecurityScan,
 }
 """The options of each pattern. Its component is the class of that name."""
 

@@ -286,6 +286,13 @@ EDITS = [
     _option("log-processing", updated("log-processing"), appIntervalSeconds=7),
     _option("log-processing", updated("log-processing"), maxSize="256Ki"),
     _option("log-processing", updated("log-processing"), maskedKeys=["password", "session"]),
+    _option("security-scan", {"ConfigMap/security-scan-demo": "update"}, files={"one": "text"}),
+    _option(
+        "security-scan", updated("security-scan"), published="fail", action="signal", signal="HUP"
+    ),
+    _option("security-scan", updated("security-scan"), sizeLimit="2Mi"),
+    _option("security-scan", updated("security-scan"), intervalSeconds=7),
+    _pod_option("security-scan", {"ConfigMap/security-scan-demo": "update"}, files={"one": "text"}),
     _pod_option("signal", _replaced("signal"), intervalSeconds=7),
     _pod_option("signal", _replaced("signal"), images={"shell": "busybox:1.37.1"}),
     _pod_option("signal", _replaced("signal"), resources={"main-app": _LIMITS}),
@@ -360,6 +367,7 @@ EDITS = [
             "Secret/cert-renewal-demo": "replace",
             "Secret/secret-rotation-demo": "replace",
             "ConfigMap/dependency-injection-demo": "replace",
+            "ConfigMap/security-scan-demo": "replace",
             "NetworkPolicy/dependency-injection-demo": "replace",
             **_plugin("replace", *_SERVER),
             **{f"Deployment/{key}-demo": "replace" for key in DEMOS},

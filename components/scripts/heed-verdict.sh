@@ -40,4 +40,4 @@ while [ ! -e /tmp/ended ]; do
   fi
   change
 done
-exit "$(cat /tmp/ended)"
+(exit "$(cat /tmp/ended)")

@@ -5,8 +5,8 @@
 source=$1 content=$2 interval=$3
 umask 022
 
-# offered: which version of the ConfigMap is mounted: the kubelet gives each a name of its own.
-offered() {
+# mounted: which version of the ConfigMap is there: the kubelet gives each a name of its own.
+mounted() {
   readlink "$source/..data"
 }
 
@@ -25,7 +25,7 @@ put() {
 
 # obsolete NAME: remove it, unless it is missing because the kubelet has taken all of them away.
 obsolete() {
-  [ "$(offered)" = "$version" ] && rm -f "$content/$1"
+  [ "$(mounted)" = "$version" ] && rm -f "$content/$1"
 }
 
 # publish_version: all files of the version that is offered.
@@ -33,21 +33,21 @@ publish_version() {
   from=$source/$version
   names=$(cd "$from" && find . -type f) || return 1
   # The kubelet takes away what it no longer offers.
-  [ "$(offered)" = "$version" ] || return 1
+  [ "$(mounted)" = "$version" ] || return 1
   echo "$names" >>/tmp/published
   complete=true
   for name in $names; do
     same "$name" || put "$name" || complete=false
   done
-  for name in $(sort -u /tmp/published); do
+  while read -r name; do
     [ -e "$from/$name" ] || obsolete "$name" || complete=false
-  done
+  done </tmp/published
   "$complete" && echo "$names" | publish /tmp/published
 }
 
 watch "$source" "$interval"
 while :; do
-  version=$(offered)
+  version=$(mounted)
   if [ "$version" = "$(cat /tmp/done 2>/dev/null)" ]; then
     change
   elif publish_version; then

@@ -5,8 +5,8 @@
 source=$1 content=$2 baseline=$3 verdict=$4 interval=$5
 owner=$(id -u):$(id -g)
 
-# offered: which version of the ConfigMap is mounted: the kubelet gives each a name of its own.
-offered() {
+# mounted: which version of the ConfigMap is there: the kubelet gives each a name of its own.
+mounted() {
   readlink "$source/..data"
 }
 
@@ -15,19 +15,19 @@ offered() {
 know() {
   [ "$version" != "$(head -n 1 "$baseline/now" 2>/dev/null)" ] || return 0
   { echo "$version" && wanted "$source/$version" "$owner"; } >"$baseline/next"
-  [ "$(offered)" = "$version" ] || return 1
+  [ "$(mounted)" = "$version" ] || return 1
   [ -e "$baseline/now" ] || echo none >"$baseline/now"
   cat "$baseline/now" >>"$baseline/former" && mv -f "$baseline/next" "$baseline/now"
 }
 
 # scan: fails if another version was offered meanwhile, whose files may have been seen.
 scan() {
-  version=$(offered)
+  version=$(mounted)
   know || return 1
   set -- "$baseline/now"
   [ ! -e "$baseline/former" ] || set -- "$@" "$baseline/former"
   attend look_at "$content" "$@"
-  [ "$(offered)" = "$version" ] || return 1
+  [ "$(mounted)" = "$version" ] || return 1
   judge "$@" >/tmp/findings
   [ -s /tmp/pending ] || rm -f "$baseline/former"
 }

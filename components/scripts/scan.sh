@@ -75,12 +75,19 @@ judge() {
         sub(/ .*/, "", kind)
         sub(/^regular$/, "file", kind)
         sub(/^symbolic$/, "link", kind)
-        found = kind "|" $2 "|" $3
-        if (kind == "file") found = found "|" $4 "|" $5 "|" digest[$1]
+        found = look = kind "|" $2 "|" $3
+        sum = ""
+        if (kind == "file") {
+          sum = digest[$1]
+          found = look "|" $4 "|" $5 "|" sum
+          look = look "|" $4
+        }
         seen[$1]
-        if ($1 in now && found == now[$1]) next
+        if (($1, look, sum) in right) next
         if (publishing && ($1 in now || $1 in was || $1 == "./..new")) pending($1)
-        if (($1, found) in former || publishing && $1 == "./..new" && kind == "file") next
+        if (($1, look, sum) in former || publishing && kind == "file" && $1 == "./..new") next
+        # It was there when its size was read, and was replaced or removed before its digest was.
+        if (publishing && sum == "" && ($1, look, $5) in sizes) next
         if ($1 in now)
           print "changed " substr($1, 3) ", " differs(found, now[$1]) ": found " text(found) \
             ", allowed " text(now[$1])
@@ -91,8 +98,9 @@ judge() {
       FNR == NR { first = FILENAME }
       NF != 7 { versions += FILENAME != first; next }
       { state = $2 "|" $3 "|" $4 "|" $5 "|" $6 "|" $7 }
-      FILENAME == first { now[$1] = state; next }
-      { former[$1, state]; was[$1]++ }
+      { look = $2 "|" $3 "|" $4 "|" $5; sizes[$1, look, $6] }
+      FILENAME == first { now[$1] = state; right[$1, look, $7]; next }
+      { former[$1, look, $7]; was[$1]++ }
       END {
         for (name in now) {
           if (name in seen) continue

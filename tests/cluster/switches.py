@@ -61,6 +61,10 @@ def _rotation(token: Object, **options: Any) -> Object:
     return _demo("secret-rotation", token=token, **options)
 
 
+def _scan(**options: Any) -> Object:
+    return _demo("security-scan", files=_ONE, **options)
+
+
 def _resource(limits: str = "128Mi", **options: Any) -> Object:
     # Other tests need the node's CPU too.
     small = {"requests": {"cpu": "10m"}, "limits": {"memory": limits}}
@@ -78,6 +82,7 @@ def _intervals(seconds: int) -> dict[str, int]:
 
 
 _GONE = "return 410;"
+_ONE = {"one": "text"}
 _QUOTA = {"pods": "4", "limits.memory": "512Mi"}
 _TIGHT = {"pods": "3"}
 _SMALLER = {"resources": {"limits": {"cpu": "50m"}}}
@@ -304,6 +309,20 @@ WALKS = {
             "maxSize and maskedKeys",
             _demo("log-processing", maxSize="64Ki", maskedKeys=["password", "api_key"]),
             update="Deployment",
+        ),
+    "security-scan": [
+        Switch("", _demo("security-scan")),
+        Switch("files", _demo("security-scan", files=_ONE), update="ConfigMap"),
+        Switch("signal", _scan(action="signal"), update="Deployment"),
+        Switch("another signal", _scan(action="signal", signal="HUP"), update="Deployment"),
+        Switch("report", _scan(intervalSeconds=3, sizeLimit="8Mi"), update="Deployment"),
+        Switch("a Pod", _scan(workload="pod"), create="Pod", delete="Deployment"),
+        Switch("a Pod's files", _demo("security-scan", workload="pod"), update="ConfigMap"),
+        Switch(
+            "a Pod's action",
+            _demo("security-scan", workload="pod", action="signal"),
+            replace="Pod",
+            because="spec",
         ),
     ],
 }

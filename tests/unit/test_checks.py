@@ -12,6 +12,7 @@ from components.checks import (
     log_processing,
     resource,
     secret_rotation,
+    security_scan,
     shared_filesystem,
     signal,
 )
@@ -24,6 +25,7 @@ def test_every_pattern_has_checks_with_names_of_their_own() -> None:
         *(hot_reload, cert_renewal, secret_rotation, dependency_injection),
         resize,
         log_processing,
+        security_scan,
     ]
     assert sorted(module.__name__.rpartition(".")[2].replace("_", "-") for module in modules) == (
         sorted(PATTERNS)
