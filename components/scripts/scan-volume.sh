@@ -13,11 +13,12 @@ mounted() {
 # know: make what is offered the baseline. What was allowed before stays allowed until the
 # publisher has replaced all of it, even if one of the two is ended midway.
 know() {
-  [ "$version" != "$(head -n 1 "$baseline/now" 2>/dev/null)" ] || return 0
+  [ "$version" != "$known" ] || return 0
   { echo "$version" && wanted "$source/$version" "$owner"; } >"$baseline/next"
   [ "$(mounted)" = "$version" ] || return 1
   [ -e "$baseline/now" ] || echo none >"$baseline/now"
-  cat "$baseline/now" >>"$baseline/former" && mv -f "$baseline/next" "$baseline/now"
+  cat "$baseline/now" >>"$baseline/former" && mv -f "$baseline/next" "$baseline/now" &&
+    known=$version
 }
 
 # scan: fails if another version was offered meanwhile, whose files may have been seen.
@@ -39,20 +40,22 @@ beyond() {
 
 # tell: say what is new and what is over, and leave the verdict.
 tell() {
-  beyond /tmp/known /tmp/findings
-  beyond /tmp/findings /tmp/known | sed 's/^/over: /'
-  cp /tmp/findings /tmp/known
+  if ! cmp -s /tmp/known /tmp/findings; then
+    beyond /tmp/known /tmp/findings
+    beyond /tmp/findings /tmp/known | sed 's/^/over: /'
+    cp /tmp/findings /tmp/known
+  fi
   cmp -s /tmp/findings "$verdict/findings" || publish "$verdict/findings" </tmp/findings
-  count=$(($(wc -l </tmp/findings)))
   state="clean: all files as published"
   [ ! -s /tmp/pending ] || state="publishing: $(sort -u /tmp/pending | head -n 5 | tr '\n' ' ')to come"
-  [ "$count" -eq 0 ] || state="violated: $count findings"
+  [ ! -s /tmp/findings ] || state="violated: $(($(wc -l </tmp/findings))) findings"
   echo "$state" | publish "$verdict/status"
   [ "$state" = "$said" ] || echo "$state"
   said=$state
 }
 
 : >/tmp/known
+known=$(head -n 1 "$baseline/now" 2>/dev/null)
 watch "$source" "$interval"
 while :; do
   until scan; do

@@ -89,7 +89,7 @@ def test_a_config_map_that_pulumi_updates_is_published_and_no_finding(scanned: S
     assert [change.operation for change in changes.values()] == ["update"] * 2
     where = f"ls -A {CONTENT} && cat {CONTENT}/*"
     within(
-        SYNC, lambda: scanned.run(where).split() == "index.html new.txt <h1>New</h1> new".split()
+        SYNC, lambda: scanned.run(where).split() == ["index.html", "new.txt", "<h1>New</h1>", "new"]
     )
     scanned.clean()
     assert scanned.told() == []

@@ -398,7 +398,7 @@ def stopping(after: str) -> Callable[[str], str]:
         '  rm -rf "$content/..new"',
         '  echo "$names" >>/tmp/published',
         '    same "$name" || put "$name" || complete=false',
-        '    [ -e "$from/$name" ] || obsolete "$name" || complete=false',
+        "  while read -r name; do",
     ],
 )
 def test_a_publisher_that_is_killed_midway_is_no_finding_and_hides_none(
