@@ -11,6 +11,7 @@ from pulumi.provider.experimental import component_provider_host
 from .cert_renewal import CertRenewal
 from .dependency_injection import DependencyInjection
 from .env_inherit import EnvInherit
+from .graceful_shutdown import GracefulShutdown
 from .hot_reload import HotReload
 from .init_sidecar import InitSidecar
 from .log_processing import LogProcessing
@@ -36,6 +37,7 @@ COMPONENTS: list[type[pulumi.ComponentResource]] = [
     DependencyInjection,
     LogProcessing,
     SecurityScan,
+    GracefulShutdown,
     PodLabeler,
     RestrictedNamespace,
     Resize,

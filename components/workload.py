@@ -41,6 +41,9 @@ GENERATION_PORT = 8999
 API_ACCESS = {"sidecar-powers/api-access": "true"}
 """The label of pods that a RestrictedNamespace lets through to the API server."""
 
+DRAIN = "sidecar-powers/drain-seconds"
+"""Annotation of a pod: how many seconds its app takes to end after TERM."""
+
 _LOW_PORTS = {"name": "net.ipv4.ip_unprivileged_port_start", "value": "0"}
 """Lets any user listen below 1024; one of the sysctls that `restricted` allows."""
 

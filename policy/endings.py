@@ -3,11 +3,9 @@
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
+from components.workload import DRAIN
 from policy.manifests import Manifests, Part, found, inner, plain, texts
 from policy.model import Finding
-
-DRAIN = "sidecar-powers/drain-seconds"
-"""Annotation of a pod: how many seconds its app takes to end after TERM."""
 
 _GRACE_S = 30
 """What Kubernetes gives a pod that doesn't say."""

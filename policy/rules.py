@@ -1,5 +1,6 @@
 """All rules, in the order in which they are reported."""
 
+from components.workload import DRAIN
 from policy import budget, containers, endings, namespaces, pod_security, rbac, tokens, volumes
 from policy.model import Level, Rule
 
@@ -131,7 +132,7 @@ RULES = [
         Level.MANDATORY,
         "The grace period has room for the longest preStop hook and the app's draining.",
         "What isn't done by then is killed, and requests in flight are lost.",
-        f"Raise terminationGracePeriodSeconds, or shorten the hook or `{endings.DRAIN}`.",
+        f"Raise terminationGracePeriodSeconds, or shorten the hook or `{DRAIN}`.",
         f"{_DOCS}/concepts/workloads/pods/pod-lifecycle/#pod-termination",
         endings.grace_period,
     ),

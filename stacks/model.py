@@ -26,6 +26,7 @@ from pydantic_core import PydanticCustomError
 
 from components.cert_renewal import HOST_NAME
 from components.log_processing import LARGEST, MASKED_KEY, SMALLEST
+from components.graceful_shutdown import READY_PORT
 from components.messages import any_of
 from components.plugin_offer import port_of
 from components.quantity import millicores, parse_quantity
@@ -141,6 +142,12 @@ def _outlasts(seconds: int, info: ValidationInfo) -> int:
     if seconds <= interval:
         raise ValueError(f"allowed is more than the interval, {interval}")
     return seconds
+
+
+def _not_where_ready(port: int) -> int:
+    if port == READY_PORT:
+        raise ValueError("allowed is any other: the sidecar answers /ready there")
+    return port
 
 
 def _one_of(allowed: Sequence[str]) -> AfterValidator:
@@ -380,6 +387,12 @@ class SecurityScan(Demo):
     action: Annotated[str, _one_of(ACTIONS)] | None = None
     signal: Annotated[str, _one_of(SIGNALS), AfterValidator(_with_signal)] | None = None
     size_limit: Size | None = None
+class GracefulShutdown(Demo):
+    pre_stop_seconds: Seconds | None = None
+    drain_seconds: Seconds | None = None
+    grace_period_seconds: Seconds | None = None
+    port: Annotated[Port, AfterValidator(_not_where_ready)] | None = None
+    slow_seconds: Annotated[int, Field(strict=True, ge=1, le=3600)] | None = None
 
 
 PATTERNS: dict[str, type[Demo]] = {
@@ -395,6 +408,7 @@ PATTERNS: dict[str, type[Demo]] = {
     "resize": Resize,
     "log-processing": LogProcessing,
     "security-scan": SecurityScan,
+    "graceful-shutdown": GracefulShutdown,
 }
 """The options of each pattern. Its component is the class of that name."""
 

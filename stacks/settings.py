@@ -13,6 +13,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any, cast
 
+from components.graceful_shutdown import GracefulShutdownArgs, grace_period, seconds
 from components.manifest import Object
 from components.messages import any_of
 from components.quantity import parse_quantity
@@ -35,6 +36,7 @@ from stacks.model import (
     PATTERNS,
     UNREAD,
     Demo,
+    GracefulShutdown,
     PolicySettings,
     Settings,
     is_pinned,
@@ -244,7 +246,14 @@ def _demo(
     if instance.args["workload"] == "pod" and instance.args.get("replicas", 1) > 1:
         found = instance.args["replicas"]
         problems.append(f"{path}.replicas: found {found}, allowed with workload pod is 1")
-    for name in instance.template.companions:
+    behind = [*instance.template.companions]
+    if isinstance(demo, GracefulShutdown):
+        behind.append(instance.name)
+        try:
+            grace_period(*seconds(cast(GracefulShutdownArgs, instance.args)))
+        except ValueError as error:
+            problems.append(f"{path}.gracePeriodSeconds: {error}")
+    for name in behind:
         # They have Services, whose names begin with a letter.
         if len(name) > 63 or not name[0].isalpha():
             problems.append(

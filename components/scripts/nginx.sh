@@ -1,13 +1,14 @@
 # Stands in scripts that run nginx or change what it runs, after common.sh.
 
-# nginx_config PID_FILE DIRECTIVES: a whole configuration with these directives in its http
-# block. Whatever nginx writes is under /tmp, so that any nginx image runs as any user on a
-# read-only root. Workers that a reload has replaced end within 10 s.
+# nginx_config PID_FILE DIRECTIVES [SECONDS]: a whole configuration with these directives in its
+# http block. Whatever nginx writes is under /tmp, so that any nginx image runs as any user on a
+# read-only root. Workers that a reload has replaced, or that are to quit, end within SECONDS, 10
+# if nobody says.
 nginx_config() {
   printf '%s\n' "
 daemon off;
 worker_processes 1;
-worker_shutdown_timeout 10s;
+worker_shutdown_timeout ${3:-10}s;
 pid $1;
 error_log /dev/stderr warn;
 events {}

@@ -8,6 +8,7 @@ import pulumi
 from components.cert_renewal import CertRenewal
 from components.dependency_injection import DependencyInjection
 from components.env_inherit import EnvInherit
+from components.graceful_shutdown import GracefulShutdown
 from components.hot_reload import HotReload
 from components.init_sidecar import InitSidecar
 from components.resize import Resize
@@ -32,6 +33,7 @@ PATTERNS: dict[str, Callable[[str, Any], pulumi.ComponentResource]] = {
     "resize": Resize,
     "log-processing": LogProcessing,
     "security-scan": SecurityScan,
+    "graceful-shutdown": GracefulShutdown,
 }
 
 REQUIRED: dict[str, dict[str, Any]] = {

@@ -6,6 +6,7 @@ from components.checks import (
     cert_renewal,
     dependency_injection,
     env_inherit,
+    graceful_shutdown,
     hot_reload,
     init_sidecar,
     resize,
@@ -26,6 +27,7 @@ def test_every_pattern_has_checks_with_names_of_their_own() -> None:
         resize,
         log_processing,
         security_scan,
+        graceful_shutdown,
     ]
     assert sorted(module.__name__.rpartition(".")[2].replace("_", "-") for module in modules) == (
         sorted(PATTERNS)
