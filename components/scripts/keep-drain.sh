@@ -12,18 +12,27 @@ say() {
   echo "$(stat -c %y /tmp/clock | cut -c 1-23) $1"
 }
 
-# clock: hundredths of a second since the machine's start.
-clock() {
-  read -r uptime _ </proc/uptime
-  echo "${uptime%.*}${uptime#*.}"
+# tick: `now` in hundredths of a second since the machine's start.
+tick() {
+  read -r now _ </proc/uptime
+  now=${now%.*}${now#*.}
 }
 
 # follow: look every second from now on, and when the app has ended: then no process holds its pipe
-# open any more, however they ended.
+# open any more, however they ended. (With a writer of our own, opening it waits for nobody.)
 follow() {
   { while sleep 1; do echo; done >&3; } &
   ticker=$!
-  { [ -p "$directory/alive" ] && cat "$directory/alive" && echo >/tmp/ended && echo >&3; } &
+  {
+    if [ -p "$directory/alive" ]; then
+      exec 5<>"$directory/alive"
+      exec 6<"$directory/alive"
+      exec 5>&-
+      cat <&6
+    fi
+    echo >/tmp/ended
+    echo >&3
+  } &
   watchers="$watchers $ticker $!"
 }
 
@@ -31,7 +40,7 @@ follow() {
 farewell() {
   if [ ! -e "$directory/stopped" ]; then
     say "app was killed, $before in flight"
-  elif [ "$(($(clock) - since))" -ge "$((drain * 100))" ]; then
+  elif [ "$((now - since))" -ge "$((drain * 100))" ]; then
     say "app ended, its $drain s were over: $before in flight cut off"
   else
     say "app ended"
@@ -40,6 +49,7 @@ farewell() {
 
 # look: see what has changed, and say it.
 look() {
+  tick
   before=$count
   count=$(in_flight "$port")
   if [ "$count" != "$before" ]; then
@@ -48,12 +58,12 @@ look() {
   fi
   if [ "$phase" = serving ] && [ -e "$directory/draining" ]; then
     rm -f "$site/ready"
-    phase=draining since=$(clock)
+    phase=draining since=$now
     say "unready, $count in flight"
     follow
   fi
   if [ "$phase" = draining ] && [ -e "$directory/stopping" ]; then
-    phase=stopping since=$(clock)
+    phase=stopping since=$now
     say "preStop over, $count in flight"
   fi
   if [ "$phase" != ended ] && [ -e /tmp/ended ]; then
@@ -100,4 +110,4 @@ while [ ! -e /tmp/silent ]; do
   change
 done
 echo "Nothing answers at port $ready_port" >&2
-exit 1
+false

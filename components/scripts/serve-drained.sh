@@ -13,7 +13,7 @@ stop() {
 
 # answers PREFIX DIRECTIVES: what is answered under that prefix, and how.
 answers() {
-  echo "
+  printf '%s\n' "
     location = $1/ { $2 return 200 \"Hello\\n\"; }
     location = $1/slow { $2 alias /tmp/slow; limit_rate 1k; }"
 }
@@ -41,7 +41,4 @@ rm -f "$directory/draining" "$directory/stopping" "$directory/stopped"
 exec 4<>"$directory/alive"
 trap stop TERM INT QUIT
 echo >"$directory/started"
-attend nginx -e /dev/stderr -c /tmp/nginx.conf
-ended=$?
-[ "$ended" -ne 0 ] || echo >"$directory/stopped"
-exit "$ended"
+attend nginx -e /dev/stderr -c /tmp/nginx.conf && echo >"$directory/stopped"

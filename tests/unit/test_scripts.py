@@ -286,6 +286,7 @@ def test_the_load_generator_keeps_its_workers_busy(shell: Shell) -> None:
 
 SCRIPTS = sorted(path.stem for path in (ROOT / "components" / "scripts").glob("*.sh"))
 SHARED = ["watch", "target", "nginx", "tokens", "offer", "fetch", "bundle", "api"]
+SHARED = ["watch", "target", "nginx", "tokens", "offer", "fetch", "bundle", "in-flight"]
 """What scripts use, beside what all of them do."""
 USES = {"renew-certificate": ["issue", "tls"], "resize-pod": ["usage"]}
 USES = {
