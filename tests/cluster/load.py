@@ -1,10 +1,10 @@
 """Clients that ask as fast as they can, from within a pod's network, and count what fails.
 
-`python load.py PORT [SECONDS]` asks until its standard input ends, then prints what it saw as
-JSON; with SECONDS, a client asks again after so many. A line of the input is a list of bearer
-tokens, which are shown by turns from then on. Each request is a connection of its own, as of
-somebody who comes for the first time. A script without imports of the project, since it runs in
-another network namespace.
+`python load.py PORT [SECONDS [HOST [PATH [kept]]]]` asks until its standard input ends, then prints
+what it saw as JSON; with SECONDS, a client asks again after so many. A line of the input is a list
+of bearer tokens, which are shown by turns from then on. Each request is a connection of its own, as
+of somebody who comes for the first time; with `kept`, a client keeps its connection as long as the
+server does. A script without imports of the project, since it runs in another network namespace.
 """
 
 import http.client
@@ -23,8 +23,16 @@ CLIENTS = 4
 class Load:
     """What some clients see."""
 
-    def __init__(self, port: int, seconds: float = 0) -> None:
+    def __init__(
+        self,
+        port: int,
+        seconds: float = 0,
+        host: str = "127.0.0.1",
+        path: str = "/",
+        kept: str = "",
+    ) -> None:
         self.port, self.seconds = port, seconds
+        self.host, self.path, self.kept = host, path, bool(kept)
         self.tokens: Iterator[str] = cycle([""])
         self.ended = threading.Event()
         self.answers: Counter[str] = Counter()
@@ -35,10 +43,12 @@ class Load:
 
     def client(self) -> None:
         """Ask until it is enough."""
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=5)
         while not self.ended.wait(self.seconds):
             try:
-                answer = self._ask()
+                answer = self._ask(connection)
             except (OSError, http.client.HTTPException) as error:
+                connection.close()
                 with self._lock:
                     self.failures.append(repr(error))
                 continue
@@ -46,16 +56,18 @@ class Load:
                 self.answers[answer] += 1
                 self.first.setdefault(answer, time.time())
 
-    def _ask(self) -> str:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
-        try:
-            token = next(self.tokens)
-            headers = {"Authorization": f"Bearer {token}"} if token else {}
-            connection.request("GET", "/", headers={"Connection": "close", **headers})
-            answer = connection.getresponse()
-            return f"{answer.status} {answer.read().decode()}"
-        finally:
+    def _ask(self, connection: http.client.HTTPConnection) -> str:
+        token = next(self.tokens)
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        if not self.kept:
+            headers["Connection"] = "close"
+        # It connects unless it is connected.
+        connection.request("GET", self.path, headers=headers)
+        answer = connection.getresponse()
+        text = f"{answer.status} {answer.read().decode()}"
+        if not self.kept:
             connection.close()
+        return text
 
     def seen(self) -> dict[str, Any]:
         """What all of them saw."""
@@ -64,7 +76,8 @@ class Load:
 
 def main() -> None:
     """The command line."""
-    load = Load(int(sys.argv[1]), *map(float, sys.argv[2:]))
+    port, *words = sys.argv[1:]
+    load = Load(int(port), float(words[0]) if words else 0, *words[1:])
     clients = [threading.Thread(target=load.client) for _ in range(CLIENTS)]
     for client in clients:
         client.start()

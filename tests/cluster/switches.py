@@ -321,6 +321,27 @@ WALKS = {
         Switch(
             "a Pod's action",
             _demo("security-scan", workload="pod", action="signal"),
+    "graceful-shutdown": [
+        Switch("", _demo("graceful-shutdown")),
+        Switch(
+            "hook and draining",
+            _demo("graceful-shutdown", preStopSeconds=2, drainSeconds=3, gracePeriodSeconds=10),
+            update="Deployment",
+        ),
+        Switch(
+            "port",
+            _demo("graceful-shutdown", preStopSeconds=1, slowSeconds=1, port=9090),
+            update="Deployment Service",
+        ),
+        Switch(
+            "a Pod",
+            _demo("graceful-shutdown", port=9090, workload="pod"),
+            create="Pod",
+            delete="Deployment",
+        ),
+        Switch(
+            "a Pod's drainSeconds",
+            _demo("graceful-shutdown", drainSeconds=3, port=9090, workload="pod"),
             replace="Pod",
             because="spec",
         ),
