@@ -3,19 +3,19 @@
 # what ends. DIRECTORY has what the preStop hook and the app say; INTERVAL is for `watch`.
 # DRAIN is how many seconds the app may take.
 directory=$1 port=$2 ready_port=$3 drain=$4 interval=$5
-site=/tmp/site phase=serving told='' count=''
+site=/tmp/site phase=serving told='' count='' more=''
 
-# say TEXT: a line of the log with its time, to the millisecond. (Busybox's date knows seconds, but
-# files have finer times.)
+# say TEXT [FILE]: a line of the log with the time at which FILE was written, or with this moment's,
+# to the millisecond. (Busybox's date knows seconds, but files have finer times.)
 say() {
   echo >/tmp/clock
-  echo "$(stat -c %y /tmp/clock | cut -c 1-23) $1"
+  echo "$(stat -c %y "${2:-/tmp/clock}" | cut -c 1-23) $1"
 }
 
-# tick: `now` in hundredths of a second since the machine's start.
-tick() {
-  read -r now _ </proc/uptime
-  now=${now%.*}${now#*.}
+# moment FILE: `moment` is when it was written, in hundredths of a second.
+moment() {
+  moment=$(stat -c %y "$1" | cut -c 21-22)
+  moment=$(stat -c %Y "$1")$moment
 }
 
 # follow: look every second from now on, and when the app has ended: then no process holds its pipe
@@ -36,40 +36,44 @@ follow() {
   watchers="$watchers $ticker $!"
 }
 
-# farewell: how the app ended. One that takes all its time had requests left.
-farewell() {
-  if [ ! -e "$directory/stopped" ]; then
-    say "app was killed, $before in flight"
-  elif [ "$((now - since))" -ge "$((drain * 100))" ]; then
-    say "app ended, its $drain s were over: $before in flight cut off"
-  else
-    say "app ended"
-  fi
+# cut_off: whether the app took all its time, which it does if requests are left then.
+cut_off() {
+  [ -e "$directory/stopping" ] || return 1
+  moment "$directory/stopping"
+  begun=$moment
+  moment "$directory/stopped"
+  [ "$((moment - begun))" -ge "$((drain * 100))" ]
 }
 
 # look: see what has changed, and say it.
 look() {
-  tick
   before=$count
   count=$(in_flight "$port")
-  if [ "$count" != "$before" ]; then
-    echo "$count" | publish "$site/in-flight"
-    [ "$phase" = serving ] || [ "$phase" = ended ] || say "$count in flight"
-  fi
+  [ "$count" = "$before" ] || echo "$count" | publish "$site/in-flight"
   if [ "$phase" = serving ] && [ -e "$directory/draining" ]; then
     rm -f "$site/ready"
-    phase=draining since=$now
+    phase=draining before=$count
     say "unready, $count in flight"
     follow
   fi
   if [ "$phase" = draining ] && [ -e "$directory/stopping" ]; then
-    phase=stopping since=$now
-    say "preStop over, $count in flight"
+    phase=stopping before=$count
+    say "preStop over, $count in flight" "$directory/stopping"
   fi
-  if [ "$phase" != ended ] && [ -e /tmp/ended ]; then
-    farewell
-    phase=ended
-  fi
+  case $phase in
+    draining | stopping)
+      if [ ! -e /tmp/ended ]; then
+        [ "$count" = "$before" ] || say "$count in flight"
+      elif [ ! -e "$directory/stopped" ]; then
+        say "app was killed, $before in flight"
+        phase=ended
+      else
+        cut_off && more=", its $drain s were over: $before in flight cut off" || more=''
+        say "app ended$more" "$directory/stopped"
+        phase=ended
+      fi
+      ;;
+  esac
   # The app alone has ended, and starts again in a pod that stays.
   if [ "$phase" != serving ] && [ ! -e "$directory/draining" ]; then
     phase=serving
