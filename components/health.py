@@ -45,11 +45,11 @@ class HealthArgs(WorkloadArgs):
     """Seconds from one probe to the next. Default 10."""
 
     slow_seconds: NotRequired[int]
-    """Seconds after which an answer is slow: the app gets a dump. Default 2; an error unless less
-    than `probe_timeout_seconds`."""
+    """Seconds after which an answer is slow: the app gets a dump. Default 2."""
 
     probe_timeout_seconds: NotRequired[int]
-    """Seconds after which there is no answer: the probe has failed. Default 5."""
+    """Seconds after which there is no answer: the probe has failed. Default 3 more than
+    `slow_seconds`; an error unless it is more."""
 
     failure_threshold: NotRequired[int]
     """Failed probes in a row that mean a restart, and good ones in a row that end an occurrence.
@@ -83,11 +83,12 @@ class HealthArgs(WorkloadArgs):
 def pod(_name: str, args: HealthArgs) -> PodTemplate:
     """The pod of an instance. Raises ValueError for arguments that contradict each other."""
     port, dump_signal = args.get("port", 8080), args.get("dump_signal", "USR1")
-    slow, timeout = args.get("slow_seconds", 2), args.get("probe_timeout_seconds", 5)
+    slow = args.get("slow_seconds", 2)
+    timeout = args.get("probe_timeout_seconds", slow + 3)
     dumps = args.get("max_dumps", 5)
-    if slow >= timeout:
-        allowed = f"less than probe_timeout_seconds, {timeout}"
-        raise ValueError(f"slow_seconds: found {slow}, allowed is {allowed}")
+    if timeout <= slow:
+        allowed = f"more than slow_seconds, {slow}"
+        raise ValueError(f"probe_timeout_seconds: found {timeout}, allowed is {allowed}")
     if dump_signal not in DUMP_SIGNALS:
         allowed = any_of(DUMP_SIGNALS, dump_signal)
         raise ValueError(f"dump_signal: found {dump_signal!r}, allowed is {allowed}")

@@ -12,6 +12,7 @@ from .cert_renewal import CertRenewal
 from .dependency_injection import DependencyInjection
 from .env_inherit import EnvInherit
 from .graceful_shutdown import GracefulShutdown
+from .health import Health
 from .hot_reload import HotReload
 from .init_sidecar import InitSidecar
 from .log_processing import LogProcessing
@@ -38,6 +39,7 @@ COMPONENTS: list[type[pulumi.ComponentResource]] = [
     LogProcessing,
     SecurityScan,
     GracefulShutdown,
+    Health,
     PodLabeler,
     RestrictedNamespace,
     Resize,

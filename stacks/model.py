@@ -27,6 +27,7 @@ from pydantic_core import PydanticCustomError
 from components.cert_renewal import HOST_NAME
 from components.log_processing import LARGEST, MASKED_KEY, SMALLEST
 from components.graceful_shutdown import READY_PORT
+from components.health import MOST_DUMPS
 from components.messages import any_of
 from components.plugin_offer import port_of
 from components.quantity import millicores, parse_quantity
@@ -148,6 +149,11 @@ def _not_where_ready(port: int) -> int:
     if port == READY_PORT:
         raise ValueError("allowed is any other: the sidecar answers /ready there")
     return port
+def _more_than_slow(seconds: int, info: ValidationInfo) -> int:
+    slow = info.data.get("slow_seconds") or 2
+    if seconds <= slow:
+        raise ValueError(f"allowed is more than what is slow, {slow}")
+    return seconds
 
 
 def _one_of(allowed: Sequence[str]) -> AfterValidator:
@@ -393,6 +399,18 @@ class GracefulShutdown(Demo):
     grace_period_seconds: Seconds | None = None
     port: Annotated[Port, AfterValidator(_not_where_ready)] | None = None
     slow_seconds: Annotated[int, Field(strict=True, ge=1, le=3600)] | None = None
+class Health(Demo):
+    port: Port | None = None
+    slow_seconds: Seconds | None = None
+    probe_timeout_seconds: Annotated[Seconds, AfterValidator(_more_than_slow)] | None = None
+    failure_threshold: Annotated[int, Field(strict=True, ge=1, le=100)] | None = None
+    start_seconds: Seconds | None = None
+    stop_seconds: Seconds | None = None
+    backoff_seconds: Seconds | None = None
+    restart_budget: Annotated[int, Field(strict=True, ge=0, le=100)] | None = None
+    budget_seconds: Seconds | None = None
+    dump_signal: Literal["USR1", "USR2", "HUP"] | None = None
+    max_dumps: Annotated[int, Field(strict=True, ge=1, le=MOST_DUMPS)] | None = None
 
 
 PATTERNS: dict[str, type[Demo]] = {
@@ -409,6 +427,7 @@ PATTERNS: dict[str, type[Demo]] = {
     "log-processing": LogProcessing,
     "security-scan": SecurityScan,
     "graceful-shutdown": GracefulShutdown,
+    "health": Health,
 }
 """The options of each pattern. Its component is the class of that name."""
 

@@ -9,6 +9,7 @@ from components.cert_renewal import CertRenewal
 from components.dependency_injection import DependencyInjection
 from components.env_inherit import EnvInherit
 from components.graceful_shutdown import GracefulShutdown
+from components.health import Health
 from components.hot_reload import HotReload
 from components.init_sidecar import InitSidecar
 from components.resize import Resize
@@ -34,6 +35,7 @@ PATTERNS: dict[str, Callable[[str, Any], pulumi.ComponentResource]] = {
     "log-processing": LogProcessing,
     "security-scan": SecurityScan,
     "graceful-shutdown": GracefulShutdown,
+    "health": Health,
 }
 
 REQUIRED: dict[str, dict[str, Any]] = {

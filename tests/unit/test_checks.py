@@ -7,6 +7,7 @@ from components.checks import (
     dependency_injection,
     env_inherit,
     graceful_shutdown,
+    health,
     hot_reload,
     init_sidecar,
     resize,
@@ -28,6 +29,7 @@ def test_every_pattern_has_checks_with_names_of_their_own() -> None:
         log_processing,
         security_scan,
         graceful_shutdown,
+        health,
     ]
     assert sorted(module.__name__.rpartition(".")[2].replace("_", "-") for module in modules) == (
         sorted(PATTERNS)

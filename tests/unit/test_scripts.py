@@ -294,6 +294,10 @@ USES = {
     "process-log": ["json", "masks", "records", "place", "bell"],
 }
 USES = {"renew-certificate": ["issue", "tls"], "scan-volume": ["scan"]}
+USES = {
+    "renew-certificate": ["issue", "tls"],
+    "keep-healthy": ["restarts", "follow", "ask", "dump"],
+}
 """What one alone uses beside."""
 
 
