@@ -21,7 +21,7 @@ young() {
 
 # late: an answer takes its time, and the app can be looked at meanwhile.
 late() {
-  young || trouble slow
+  [ -e "$records/leaving" ] || young || trouble slow
 }
 
 # trouble REASON: it begins, or goes on; it gets one dump.

@@ -70,11 +70,12 @@ class Kept:
         (self.folder / "code").write_text(str(code))
         (self.folder / "delay").write_text(str(delay))
 
-    def app(self, *how: str, **env: str) -> subprocess.Popen[str]:
+    def app(self, *how: str) -> subprocess.Popen[str]:
         options = (str(self.port), str(self.folder), self.name, *how)
-        return self.shell.run(sys.executable, "-c", SERVER, *options, **env)
+        return self.shell.run(sys.executable, "-c", SERVER, *options)
 
     def keeper(self, **patience: str) -> subprocess.Popen[str]:
+        self.shell.env |= {**PATIENCE, **patience}
         return self.shell.start(
             "keep-healthy",
             "keeper",
@@ -84,7 +85,6 @@ class Kept:
             1,
             uses=USES,
             TARGET=self.name,
-            **{**PATIENCE, **patience},
         )
 
     def both(self, *how: str, **patience: str) -> list[subprocess.Popen[str]]:
