@@ -342,6 +342,20 @@ WALKS = {
         Switch(
             "a Pod's drainSeconds",
             _demo("graceful-shutdown", drainSeconds=3, port=9090, workload="pod"),
+    "health": [
+        Switch("", _demo("health")),
+        Switch(
+            "patience",
+            _demo("health", intervalSeconds=3, slowSeconds=1, probeTimeoutSeconds=2),
+            update="Deployment",
+        ),
+        Switch("dumps", _demo("health", dumpSignal="USR2", maxDumps=2), update="Deployment"),
+        Switch("no restarts", _demo("health", restartBudget=0), update="Deployment"),
+        Switch("port", _demo("health", port=9090), update="Deployment"),
+        Switch("a Pod", _demo("health", workload="pod"), create="Pod", delete="Deployment"),
+        Switch(
+            "a Pod's restarts",
+            _demo("health", workload="pod", backoffSeconds=5, budgetSeconds=60),
             replace="Pod",
             because="spec",
         ),

@@ -471,3 +471,22 @@ def test_a_host_name_is_one_that_a_certificate_can_have() -> None:
     for name in ("a b", "a,DNS:b", "*", ""):
         assert "demos.cert-renewal.hostNames.0: found" in "".join(cert_renewal(hostNames=[name]))
     assert "hostNames" in "".join(cert_renewal(hostNames=[]))
+
+
+def test_an_answer_of_health_is_slow_before_it_is_missing() -> None:
+    where = "demos.health.probeTimeoutSeconds"
+    allowed = "allowed is more than what is slow"
+    assert problems({"health": {"probeTimeoutSeconds": 2}}) == [f"{where}: found 2, {allowed}, 2"]
+    assert problems({"health": {"slowSeconds": 9, "probeTimeoutSeconds": 5}}) == [
+        f"{where}: found 5, {allowed}, 9"
+    ]
+    args = parsed({"health": {"slowSeconds": 9}}).demos["health"].args
+    assert "probe_timeout_seconds" not in args
+
+
+def test_a_budget_of_health_may_be_none_and_its_dumps_have_an_end() -> None:
+    assert parsed({"health": {"restartBudget": 0}}).demos["health"].args["restart_budget"] == 0
+    assert problems({"health": {"maxDumps": 51, "dumpSignal": "QUIT"}}) == [
+        "demos.health.dumpSignal: found 'QUIT', allowed is USR1, USR2, HUP",
+        "demos.health.maxDumps: found 51, allowed is at most 50",
+    ]
