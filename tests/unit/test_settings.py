@@ -487,6 +487,6 @@ def test_an_answer_of_health_is_slow_before_it_is_missing() -> None:
 def test_a_budget_of_health_may_be_none_and_its_dumps_have_an_end() -> None:
     assert parsed({"health": {"restartBudget": 0}}).demos["health"].args["restart_budget"] == 0
     assert problems({"health": {"maxDumps": 51, "dumpSignal": "QUIT"}}) == [
-        "demos.health.dumpSignal: found 'QUIT', allowed is USR1, USR2, HUP",
+        "demos.health.dumpSignal: found 'QUIT', allowed is 'USR1', 'USR2' or 'HUP'",
         "demos.health.maxDumps: found 51, allowed is at most 50",
     ]
