@@ -23,7 +23,7 @@ QUICK: Object = {
     "intervalSeconds": 2,
     "slowSeconds": 1,
     "probeTimeoutSeconds": 2,
-    "stopSeconds": 3,
+    "stopSeconds": 8,
     "backoffSeconds": 5,
 }
 """As patient as needs be for what a test has to see."""
@@ -214,7 +214,7 @@ def test_an_app_of_which_all_processes_are_stopped_is_killed(started: Start) -> 
 
 @pytest.mark.long
 def test_a_sidecar_that_is_killed_in_the_middle_does_nothing_twice(started: Start) -> None:
-    with started({**QUICK, "stopSeconds": 10}) as kept:
+    with started({**QUICK, "stopSeconds": 12}) as kept:
         # Once between the dump and the restart, and once between TERM and KILL.
         kept.stop(*family(kept.process(APP).pid))
         within(30, lambda: kept.dumps)
