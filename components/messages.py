@@ -7,7 +7,8 @@ from typing import Any
 
 def any_of(allowed: Iterable[str], found: str = "") -> str:
     """All that is allowed, and what was probably meant."""
-    allowed = list(allowed)
+    # What is both an image's role and a container is one name.
+    allowed = [*dict.fromkeys(allowed)]
     near = get_close_matches(found, allowed, n=1)
     return ", ".join(allowed) + (f"; did you mean {near[0]}?" if near else "")
 

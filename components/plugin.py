@@ -9,6 +9,7 @@ import pulumi
 from pulumi.provider.experimental import component_provider_host
 
 from .cert_renewal import CertRenewal
+from .debug import Debug
 from .dependency_injection import DependencyInjection
 from .env_inherit import EnvInherit
 from .graceful_shutdown import GracefulShutdown
@@ -40,6 +41,7 @@ COMPONENTS: list[type[pulumi.ComponentResource]] = [
     SecurityScan,
     GracefulShutdown,
     Health,
+    Debug,
     PodLabeler,
     RestrictedNamespace,
     Resize,

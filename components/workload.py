@@ -22,6 +22,7 @@ IMAGES = {
     "shell": "busybox:1.37.0",
     "curl": "curlimages/curl:8.14.1",
     "openssl": "alpine/openssl:3.5.4",
+    "toolbox": "nicolaka/netshoot:v0.14",
 }
 """The image of each role: `shell` has busybox, the others have it beside their namesake.
 
@@ -86,7 +87,8 @@ class WorkloadArgs(TypedDict):
     https://kubernetes.io/docs/concepts/workloads/pods/sidecar-containers/"""
 
     images: NotRequired[dict[str, str]]
-    """Image by role (`nginx`, `shell`, `curl`, `openssl`) or by container name, which wins."""
+    """Image by role (`nginx`, `shell`, `curl`, `openssl`, `toolbox`) or by container name, which
+    wins."""
 
     resources: NotRequired[dict[str, Resources]]
     """Requests and limits by container name, laid over the pattern's own."""

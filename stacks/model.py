@@ -138,6 +138,12 @@ def _with_source(value: object, info: ValidationInfo) -> object:
     return value
 
 
+def _with_toolbox(seconds: int, info: ValidationInfo) -> int:
+    if info.data.get("toolbox") is not True:
+        raise ValueError("allowed is with toolbox true")
+    return seconds
+
+
 def _outlasts(seconds: int, info: ValidationInfo) -> int:
     interval = info.data.get("interval_seconds") or 60
     if seconds <= interval:
@@ -411,6 +417,10 @@ class Health(Demo):
     budget_seconds: Seconds | None = None
     dump_signal: Literal["USR1", "USR2", "HUP"] | None = None
     max_dumps: Annotated[int, Field(strict=True, ge=1, le=MOST_DUMPS)] | None = None
+class Debug(Demo):
+    toolbox: Annotated[bool, Field(strict=True)] | None = None
+    deadline_seconds: Annotated[Seconds, AfterValidator(_with_toolbox)] | None = None
+    app_interval_seconds: Seconds | None = None
 
 
 PATTERNS: dict[str, type[Demo]] = {
@@ -428,6 +438,7 @@ PATTERNS: dict[str, type[Demo]] = {
     "security-scan": SecurityScan,
     "graceful-shutdown": GracefulShutdown,
     "health": Health,
+    "debug": Debug,
 }
 """The options of each pattern. Its component is the class of that name."""
 

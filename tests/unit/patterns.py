@@ -6,6 +6,7 @@ from typing import Any
 import pulumi
 
 from components.cert_renewal import CertRenewal
+from components.debug import Debug
 from components.dependency_injection import DependencyInjection
 from components.env_inherit import EnvInherit
 from components.graceful_shutdown import GracefulShutdown
@@ -36,6 +37,7 @@ PATTERNS: dict[str, Callable[[str, Any], pulumi.ComponentResource]] = {
     "security-scan": SecurityScan,
     "graceful-shutdown": GracefulShutdown,
     "health": Health,
+    "debug": Debug,
 }
 
 REQUIRED: dict[str, dict[str, Any]] = {

@@ -4,6 +4,7 @@ from typing import Any
 
 from components.checks import (
     cert_renewal,
+    debug,
     dependency_injection,
     env_inherit,
     graceful_shutdown,
@@ -30,6 +31,7 @@ def test_every_pattern_has_checks_with_names_of_their_own() -> None:
         security_scan,
         graceful_shutdown,
         health,
+        *(debug,),
     ]
     assert sorted(module.__name__.rpartition(".")[2].replace("_", "-") for module in modules) == (
         sorted(PATTERNS)

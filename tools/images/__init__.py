@@ -45,6 +45,7 @@ RECIPES = {
     ),
     "curl": Recipe(("curl", "busybox-static", "inotify-tools"), ("sh",)),
     "openssl": Recipe(("openssl", "busybox-static", "inotify-tools"), ("sh",)),
+    "toolbox": Recipe(("strace", "liblzma5", "busybox-static"), ("sh",)),
 }
 
 INSTALLER_ONLY = {
@@ -52,7 +53,7 @@ INSTALLER_ONLY = {
     *("libbsd0", "libbz2-1.0", "libcap2", "libcap2-bin", "libdb5.3", "libelf1", "liblzma5"),
     *("libmd0", "libmnl0", "libselinux1", "libtirpc-common", "libtirpc3", "libxtables12", "tar"),
 }
-"""Dependencies that only installing needs, or a service manager."""
+"""Dependencies that only installing needs, or a service manager, unless a recipe names them."""
 
 
 def ensure(report: Callable[[str], None]) -> Path:
@@ -128,8 +129,9 @@ def _download(recipe: Recipe, folder: Path) -> list[Path]:
         except ClusterError as error:
             raise ClusterError(f"No Debian packages for the images: {error}") from None
     if recipe.dependencies:
+        left_out = INSTALLER_ONLY - {*recipe.packages}
         return sorted(
-            path for path in folder.glob("*.deb") if path.name.split("_")[0] not in INSTALLER_ONLY
+            path for path in folder.glob("*.deb") if path.name.split("_")[0] not in left_out
         )
     return sorted(path for name in recipe.packages for path in folder.glob(f"{name}_*.deb"))
 
