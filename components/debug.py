@@ -8,7 +8,7 @@ https://kubernetes.io/docs/tasks/configure-pod-container/share-process-namespace
 Guarantees: without `toolbox: true` nobody sees the app, since there is neither a
 toolbox nor a shared process namespace; a toolbox needs no capability, no other
 user, and no token; nothing that runs in it outlives the deadline by more than
-the interval and 2 s, also when the toolbox was started again meanwhile; the app
+the interval and 3 s, also when the toolbox was started again meanwhile; the app
 goes on, also if it was being traced, or was stopped.
 Leaves out: who may begin a session. That is RBAC's to say (`pods/exec`), and no
 container's. The deadline is against forgetting: who has a session has the user
@@ -102,7 +102,8 @@ class Debug(Pattern):
         execute = "kubectl -n {namespace} exec {workload} -c toolbox --"
         looks = [
             "kubectl -n {namespace} logs {workload} -c toolbox",
-            f"{execute} ps -o pid,stat,args",
+            # What the project's own containers run stands in their arguments.
+            f'{execute} sh -c "ps -o pid,stat,args | cut -c -60"',
         ]
         self._deploy(
             name,

@@ -37,7 +37,7 @@ about $app
 strace -qq -e trace=none -p $app 2>/tmp/verify &
 sleep 0.25
 awk -v tracer=$! '/^TracerPid/ {{ print $2 == tracer ? "traced" : "not traced" }}' /proc/$app/status
-kill $! && wait $!
+{{ kill $! && wait $!; }} 2>/dev/null
 sleep 0.25
 about $app
 cat /proc/sys/kernel/yama/ptrace_scope 2>/dev/null || echo none
@@ -138,10 +138,11 @@ def _own_namespace(live: Live) -> str:
 
 
 def _sees(live: Live) -> str:
-    app, most, *files = [*live.run("toolbox", _SEEN).splitlines(), "", ""]
+    app, most, *rest = [*live.run("toolbox", _SEEN).splitlines(), "", ""]
+    files = [*filter(None, rest)]
     if FILE not in files or not most.isdecimal():
-        raise UnmetError(f"process {app!r}, limit {most!r}, files {', '.join(filter(None, files))}")
-    return f"process {app.split()[0]}, {FILE} and {len(files) - 2} other open files of {most}"
+        raise UnmetError(f"process {app!r}, limit {most!r}, files {', '.join(files)}")
+    return f"process {app.split()[0]}, {FILE} and {len(files) - 1} other open files of {most}"
 
 
 def _traces(live: Live) -> str:
@@ -163,7 +164,7 @@ def _kept(live: Live, deadline: int, interval: int) -> str:
     now, uptime, start, sessions = _sessions(live)
     line = _said(live)
     word, _, rest = line.text.partition(" ")
-    said = parse_date(rest.removeprefix("until ").removeprefix("since ").partition(":")[0])
+    said = parse_date(rest.removeprefix("until ").removeprefix("since ").partition(": ")[0])
     ends = start + deadline
     is_open = uptime < ends
     if said is None or abs(said - (now + ends - uptime)) > 2:

@@ -32,7 +32,7 @@ tracing() {
 # describe PID: what is seen of the target.
 describe() {
   if [ -r "/proc/$1/fd" ]; then
-    files=$(find "/proc/$1/fd" -type l | wc -l)
+    files=$(find "/proc/$1/fd/" -type l | wc -l)
     most=$(awk '/^Max open files/ { print $4 }' "/proc/$1/limits")
     echo "$TARGET is process $1, which has $((files)) files open and may have $most"
   else
@@ -62,7 +62,7 @@ while [ "$left" -gt 0 ]; do
   reckon
 done
 
-echo "Closed since $deadline: a session is ended within $interval s"
+echo "Closed since $deadline: a session is ended within $((interval + 3)) s"
 until told_apart; do
   echo "Control groups tell no containers apart here, so no session is ended"
   pause 3600

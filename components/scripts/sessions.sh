@@ -51,8 +51,8 @@ look() {
 
 # tell SIGNAL PIDS
 tell() {
-  for pid in $2; do
-    kill -s "$1" "$pid" 2>/dev/null
+  for one in $2; do
+    kill -s "$1" "$one" 2>/dev/null
   done
 }
 
@@ -73,9 +73,15 @@ end_sessions() {
   for signal in HUP TERM CONT; do
     tell "$signal" "$sessions"
   done
+  told=$sessions
   pause 1
   look
-  tell KILL "$sessions"
+  for pid in $told; do
+    case "$sessions " in
+      # Not those that have come meanwhile: they have not been told.
+      *" $pid "*) tell KILL "$pid" ;;
+    esac
+  done
   pause 1
   look
   tell CONT "$stopped"

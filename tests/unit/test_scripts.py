@@ -284,6 +284,15 @@ def test_the_load_generator_keeps_its_workers_busy(shell: Shell) -> None:
     wait_for(lambda: workers() == 3)
 
 
+def test_the_app_of_debug_holds_its_file_and_keeps_its_pace(shell: Shell, tmp_path: Path) -> None:
+    file = tmp_path / "held"
+    process = shell.start("hold-file", "main-app", file, 1)
+    wait_for(lambda: len(re.findall(WEEKDAY, log_of(process))) >= 2)
+    held = [link.readlink() for link in Path(f"/proc/{process.pid}/fd").iterdir()]
+    assert file in held
+    assert re.fullmatch(f"Held open since {WEEKDAY}\n", file.read_text())
+
+
 SCRIPTS = sorted(path.stem for path in (ROOT / "components" / "scripts").glob("*.sh"))
 SHARED = ["watch", "target", "nginx", "tokens", "offer", "fetch", "bundle", "api"]
 SHARED = ["watch", "target", "nginx", "tokens", "offer", "fetch", "bundle", "in-flight"]
@@ -298,6 +307,7 @@ USES = {
     "renew-certificate": ["issue", "tls"],
     "keep-healthy": ["restarts", "follow", "ask", "dump"],
 }
+USES = {"renew-certificate": ["issue", "tls"], "keep-toolbox": ["sessions"]}
 """What one alone uses beside."""
 
 
@@ -322,6 +332,7 @@ LOOPS: dict[str, list[object]] = {
     "monitor": [60],
     "generate-load": [2],
     "alternate-load": [60],
+    "hold-file": ["{tmp}/held", 60],
 }
 
 

@@ -389,7 +389,7 @@ def test_a_secret_that_is_missing_hides_no_other_mistake() -> None:
         "demos.secret-rotation.token: is required",
         "demos.secret-rotation.port: found 0, allowed is at least 1",
         "demos.secret-rotation.images.shel: found 'shel', allowed is nginx, shell, curl, openssl,"
-        " main-app, token-keeper; did you mean shell?",
+        " toolbox, main-app, token-keeper; did you mean shell?",
     ]
 
 

@@ -1,0 +1,180 @@
+"""The checks of debug pass on what it promises, and on nothing less."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from components.checks import Line, debug
+from components.manifest import Object
+from tests.unit.simulated import START, always, date, looked, named, refused, unchanging
+
+ALONE = debug.checks({})
+ON = debug.checks({"toolbox": True, "deadline_seconds": 600, "interval_seconds": 10})
+SEES, TRACES, KEPT = (named(ON, name) for name in ("sees the app", "traces the app", ON[2].name))
+
+BOOT = 1000
+"""Seconds that the machine ran before the pod started."""
+
+
+def manifest(*containers: str, **spec: Any) -> Callable[[float], Object]:
+    found = [{"name": name} for name in containers]
+    return unchanging({"spec": spec, "status": {"containerStatuses": found}})
+
+
+def test_an_app_alone_passes() -> None:
+    assert looked(named(ALONE, "app alone"), manifest=manifest("main-app")) == "main-app is alone"
+
+
+@pytest.mark.parametrize(
+    ("pod", "seen"),
+    [
+        (manifest("main-app", "toolbox"), "beside the app: toolbox"),
+        (manifest("main-app", shareProcessNamespace=True), "nothing, in one process namespace"),
+    ],
+)
+def test_an_app_that_is_not_alone_fails(pod: Callable[[float], Object], seen: str) -> None:
+    assert seen in refused(named(ALONE, "app alone"), manifest=pod)
+
+
+def test_an_app_that_is_process_1_passes() -> None:
+    check = named(ALONE, "nothing sees the app")
+    assert "process 1 is main-app" in looked(check, answer=always("main-app\n0\n"))
+
+
+@pytest.mark.parametrize(
+    ("answer", "seen"),
+    [
+        ("another\n0\n", "process 1 is of another"),
+        ("main-app\n2\n", "processes of other control groups"),
+        ("", "process 1 is of "),
+    ],
+)
+def test_an_app_that_shares_its_processes_fails(answer: str, seen: str) -> None:
+    assert seen in refused(named(ALONE, "nothing sees the app"), answer=always(answer))
+
+
+def test_what_the_toolbox_sees_is_said() -> None:
+    answer = always("15 S 0 4242\n1024\n/dev/null\npipe:[1]\n/data/held\n")
+    assert looked(SEES, answer=answer) == "process 15, /data/held and 2 other open files of 1024"
+
+
+@pytest.mark.parametrize(
+    ("answer", "seen"),
+    [
+        (" \n\n", "process ' '"),
+        ("15 S 0 4242\n1024\n/dev/null\n", "files /dev/null"),
+        ("15 S 0 4242\n\n/data/held\n", "limit ''"),
+        ("", "process ''"),
+    ],
+)
+def test_an_app_of_which_something_is_hidden_fails(answer: str, seen: str) -> None:
+    assert seen in refused(SEES, answer=always(answer))
+
+
+TRACED = ["S 0 4242", "traced", "S 0 4242", "0", "possible"]
+DENIED = "attach: ptrace(PTRACE_SEIZE, 15): Operation not permitted"
+
+
+def test_an_app_that_is_traced_and_goes_on_passes() -> None:
+    assert "traced" in looked(TRACES, answer=always("\n".join([*TRACED, ""])))
+
+
+@pytest.mark.parametrize(
+    ("scope", "possible", "seen"),
+    [
+        ("1", "possible", "kernel.yama.ptrace_scope is 1"),
+        ("none", "impossible", "seccomp profile"),
+    ],
+)
+def test_a_policy_that_forbids_tracing_is_named(scope: str, possible: str, seen: str) -> None:
+    lines = ["S 0 4242", "not traced", "S 0 4242", scope, possible, DENIED]
+    assert seen in looked(TRACES, answer=always("\n".join(lines)))
+
+
+@pytest.mark.parametrize(
+    ("lines", "seen"),
+    [
+        # Refused without a policy that would say so.
+        (["S 0 4242", "not traced", "S 0 4242", "0", "possible", DENIED], DENIED),
+        (["S 0 4242", "not traced", "S 0 4242", "1", "possible", "no such process"], "no such"),
+        (["S 0 4242", "not traced", "S 0 4242", "1", "possible"], "not traced"),
+        (["S 0 4242", "traced", "T 0 4242", "0", "possible"], "'T 0 4242' after"),
+        (["S 0 4242", "traced", "t 0 4242", "0", "possible"], "'t 0 4242' after"),
+        (["S 0 4242", "traced", "S 0 4343", "0", "possible"], "'S 0 4343' after"),
+        (["S 0 4242", "traced", "", "0", "possible"], "'' after"),
+        ([], "'' before"),
+    ],
+)
+def test_an_app_that_is_not_traced_or_does_not_go_on_fails(lines: list[str], seen: str) -> None:
+    assert seen in refused(TRACES, answer=always("\n".join(lines)))
+
+
+SCRIPT, SLEEP = "2 S 0 100010 0::/toolbox, sh", "70 S 2 {start} 0::/toolbox, sleep"
+APP = "15 S 0 100200 0::/app, sh"
+
+
+def processes(*sessions: str) -> Callable[[str, str, float], str]:
+    """What main-app sees: `sessions` begin with their start in seconds after the pod's."""
+
+    def answer(container: str, _command: str, now: float) -> str:
+        assert container == "main-app"
+        lines = [f"{START + now:.0f} {BOOT + now:.2f} S 0 {BOOT * 100}", "2", SCRIPT, APP]
+        lines.append(SLEEP.format(start=int((BOOT + now) * 100)))
+        for number, session in enumerate(sessions):
+            start, _, name = session.partition(" ")
+            ticks = int((BOOT + float(start)) * 100)
+            lines.append(f"{100 + number} S 0 {ticks} 0::/toolbox, {name}")
+        lines.append("71   ")
+        return "\n".join(lines) + "\n"
+
+    return answer
+
+
+def log(*closed: str) -> dict[str, list[Line]]:
+    """What the toolbox says at its start, and what at its deadline."""
+    first = Line(START, f"Open until {date(600)}: sessions see all containers of this pod")
+    last = [Line(START + 600.1, text) for text in closed]
+    return {"toolbox": [first, Line(START, "Tracing: allowed"), *last]}
+
+
+CLOSED = f"Closed since {date(600)}: a session is ended within 13 s"
+
+
+def test_before_the_deadline_sessions_are_fine() -> None:
+    seen = looked(KEPT, logs=log(), answer=processes("5 sleep"), now=100)
+    assert seen == "open for another 500 s"
+
+
+def test_after_the_deadline_nothing_runs() -> None:
+    seen = looked(KEPT, logs=log(CLOSED), answer=processes(), now=700)
+    assert seen == "closed for 100 s, and nothing runs in it"
+
+
+def test_a_session_that_begins_later_has_the_interval() -> None:
+    looked(KEPT, logs=log(CLOSED), answer=processes("695 sleep"), now=700)
+
+
+@pytest.mark.parametrize("begun", [5, 650])
+def test_a_session_that_is_left_fails_by_name(begun: int) -> None:
+    answer = processes(f"{begun} my tool")
+    assert "my tool (100)" in refused(KEPT, logs=log(CLOSED), answer=answer, now=700)
+
+
+def test_a_toolbox_that_does_not_close_fails() -> None:
+    assert "Open until" in refused(KEPT, logs=log(), answer=processes(), now=700)
+
+
+def test_another_deadline_than_that_of_the_pods_age_fails() -> None:
+    logs = {"toolbox": [Line(START, f"Open until {date(900)}: sessions see all")]}
+    assert "500 s are left" in refused(KEPT, logs=logs, answer=processes(), now=100)
+
+
+def test_a_toolbox_that_says_nothing_fails() -> None:
+    logs = {"toolbox": [Line(START, "Tracing: allowed")]}
+    assert "nothing of a deadline" in refused(KEPT, logs=logs, answer=processes(), now=100)
+
+
+def test_a_toolbox_whose_processes_are_hidden_fails() -> None:
+    answer = always(f"{START:.0f} {BOOT}.00 S 0 {BOOT * 100}\n\n{APP}\n")
+    assert "can't be seen" in refused(KEPT, logs=log(), answer=answer, now=100)
