@@ -84,5 +84,7 @@ end_sessions() {
   done
   pause 1
   look
-  tell CONT "$stopped"
+  for pid in $stopped; do
+    kill -CONT "$pid" 2>/dev/null
+  done
 }
