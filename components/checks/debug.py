@@ -30,19 +30,19 @@ awk '/^Max open files/ {{ print $4 }}' /proc/$app/limits
 for file in /proc/$app/fd/*; do readlink $file; done
 """
 
-# A trace of a quarter of a second, of the app's first process alone, and of no system call.
+# A trace of a quarter of a second, of the app's first process alone, and of no system call. What
+# has no label is strace's.
 _TRACED = f"""{_FIRST}
 app=$(first "$TARGET")
-about $app
-strace -qq -e trace=none -p $app 2>/tmp/verify &
+echo "=before $(about $app)"
+strace -qq -e trace=none -p $app 2>&1 &
 sleep 0.25
-awk -v tracer=$! '/^TracerPid/ {{ print $2 == tracer ? "traced" : "not traced" }}' /proc/$app/status
+awk -v tracer=$! '/^TracerPid/ {{ print "=traced", $2 == tracer }}' /proc/$app/status
 {{ kill $! && wait $!; }} 2>/dev/null
 sleep 0.25
-about $app
-cat /proc/sys/kernel/yama/ptrace_scope 2>/dev/null || echo none
-strace -qq -e trace=none true >/dev/null 2>&1 && echo possible || echo impossible
-cat /tmp/verify && rm /tmp/verify
+echo "=after $(about $app)"
+echo "=scope $(cat /proc/sys/kernel/yama/ptrace_scope 2>/dev/null || echo 0)"
+strace -qq -e trace=none true >/dev/null 2>&1 && echo =possible 1 || echo =possible 0
 """
 
 # The times, the pod's process 1 and the toolbox's, then of all: number, about, groups and name.
@@ -146,18 +146,19 @@ def _sees(live: Live) -> str:
 
 
 def _traces(live: Live) -> str:
-    lines = [*live.run("toolbox", _TRACED).splitlines(), *[""] * 5]
-    before, traced, after, scope, possible, *said = lines
-    if before.split()[1:] != after.split()[1:] or not after or after[0] in "TtZX":
+    lines = live.run("toolbox", _TRACED).splitlines()
+    seen = dict(line[1:].split(" ", 1) for line in lines if line.startswith("=") and " " in line)
+    said = " ".join(line for line in lines if not line.startswith("="))
+    before, after = seen.get("before", ""), seen.get("after", "")
+    if not before or before.split()[1:] != after.split()[1:] or after[0] in "TtZX":
         raise UnmetError(f"the app was {before!r} before and {after!r} after")
-    reason = " ".join(filter(None, said))
-    if traced == "traced":
+    if seen.get("traced") == "1":
         return "traced for a moment, and goes on"
-    if "not permitted" in reason and scope not in ("none", "0"):
-        return f"refused by the node: kernel.yama.ptrace_scope is {scope}"
-    if "not permitted" in reason and possible == "impossible":
+    if "not permitted" in said and seen.get("scope") not in (None, "0"):
+        return f"refused by the node: kernel.yama.ptrace_scope is {seen['scope']}"
+    if "not permitted" in said and seen.get("possible") == "0":
         return "refused by the container's seccomp profile"
-    raise UnmetError(reason or traced or "nothing")
+    raise UnmetError(said or "not traced")
 
 
 def _kept(live: Live, deadline: int, interval: int) -> str:

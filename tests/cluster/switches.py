@@ -359,6 +359,22 @@ WALKS = {
             replace="Pod",
             because="spec",
         ),
+    "debug": [
+        Switch("", _demo("debug")),
+        Switch("toolbox", _demo("debug", toolbox=True), update="Deployment"),
+        Switch(
+            "deadline and intervals",
+            _demo("debug", toolbox=True, deadlineSeconds=60, **_intervals(3)),
+            update="Deployment",
+        ),
+        Switch("no toolbox", _demo("debug"), update="Deployment"),
+        Switch(
+            "a Pod",
+            _demo("debug", toolbox=True, workload="pod"),
+            create="Pod",
+            delete="Deployment",
+        ),
+        Switch("a Pod's toolbox", _demo("debug", workload="pod"), replace="Pod", because="spec"),
     ],
 }
 """A walk begins as its first entry says, which is no switch, and goes on from one to the next."""

@@ -72,42 +72,64 @@ def test_an_app_of_which_something_is_hidden_fails(answer: str, seen: str) -> No
     assert seen in refused(SEES, answer=always(answer))
 
 
-TRACED = ["S 0 4242", "traced", "S 0 4242", "0", "possible"]
 DENIED = "attach: ptrace(PTRACE_SEIZE, 15): Operation not permitted"
+GOES_ON = "S 0 4242"
+
+
+def trace(
+    before: str = GOES_ON,
+    traced: int = 1,
+    after: str = GOES_ON,
+    scope: int = 0,
+    possible: int = 1,
+    said: str = "",
+) -> Callable[[str, str, float], str]:
+    """What a moment of tracing prints."""
+    labels = {"before": before, "traced": traced, "after": after, "scope": scope}
+    lines = [f"={key} {value}" for key, value in labels.items()]
+    return always(
+        "\n".join([lines[0], *filter(None, [said]), *lines[1:], f"=possible {possible}\n"])
+    )
 
 
 def test_an_app_that_is_traced_and_goes_on_passes() -> None:
-    assert "traced" in looked(TRACES, answer=always("\n".join([*TRACED, ""])))
+    assert looked(TRACES, answer=trace()) == "traced for a moment, and goes on"
 
 
 @pytest.mark.parametrize(
-    ("scope", "possible", "seen"),
+    ("answer", "seen"),
     [
-        ("1", "possible", "kernel.yama.ptrace_scope is 1"),
-        ("none", "impossible", "seccomp profile"),
+        (trace(traced=0, scope=1, said=DENIED), "kernel.yama.ptrace_scope is 1"),
+        (trace(traced=0, possible=0, said=DENIED), "seccomp profile"),
     ],
 )
-def test_a_policy_that_forbids_tracing_is_named(scope: str, possible: str, seen: str) -> None:
-    lines = ["S 0 4242", "not traced", "S 0 4242", scope, possible, DENIED]
-    assert seen in looked(TRACES, answer=always("\n".join(lines)))
+def test_a_policy_that_forbids_tracing_is_named(
+    answer: Callable[[str, str, float], str], seen: str
+) -> None:
+    assert seen in looked(TRACES, answer=answer)
 
 
 @pytest.mark.parametrize(
-    ("lines", "seen"),
+    ("answer", "seen"),
     [
         # Refused without a policy that would say so.
-        (["S 0 4242", "not traced", "S 0 4242", "0", "possible", DENIED], DENIED),
-        (["S 0 4242", "not traced", "S 0 4242", "1", "possible", "no such process"], "no such"),
-        (["S 0 4242", "not traced", "S 0 4242", "1", "possible"], "not traced"),
-        (["S 0 4242", "traced", "T 0 4242", "0", "possible"], "'T 0 4242' after"),
-        (["S 0 4242", "traced", "t 0 4242", "0", "possible"], "'t 0 4242' after"),
-        (["S 0 4242", "traced", "S 0 4343", "0", "possible"], "'S 0 4343' after"),
-        (["S 0 4242", "traced", "", "0", "possible"], "'' after"),
-        ([], "'' before"),
+        (trace(traced=0, said=DENIED), DENIED),
+        (trace(traced=0, scope=1, said="strace: not found"), "strace: not found"),
+        (trace(traced=0), "not traced"),
+        (trace(after="T 0 4242"), "'T 0 4242' after"),
+        (trace(after="t 0 4242"), "'t 0 4242' after"),
+        (trace(after="S 0 4343"), "'S 0 4343' after"),
+        (trace(after=""), "'' after"),
+        (trace(before="", after=""), "'' before"),
+        # A session that was ended in the middle.
+        (always("=before S 0 4242\nHangup\n"), "'' after"),
+        (always(""), "'' before"),
     ],
 )
-def test_an_app_that_is_not_traced_or_does_not_go_on_fails(lines: list[str], seen: str) -> None:
-    assert seen in refused(TRACES, answer=always("\n".join(lines)))
+def test_an_app_that_is_not_traced_or_does_not_go_on_fails(
+    answer: Callable[[str, str, float], str], seen: str
+) -> None:
+    assert seen in refused(TRACES, answer=answer)
 
 
 SCRIPT, SLEEP = "2 S 0 100010 0::/toolbox, sh", "70 S 2 {start} 0::/toolbox, sleep"
