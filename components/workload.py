@@ -24,7 +24,8 @@ IMAGES = {
     "openssl": "alpine/openssl:3.5.4",
     "toolbox": "nicolaka/netshoot:v0.14",
 }
-"""The image of each role: `shell` has busybox, the others have it beside their namesake.
+"""The image of each role: `shell` has busybox, the others have it beside their namesake, and
+`toolbox` beside strace.
 
 What waits for files to change uses inotifyd or inotifywait, and looks every so often in an image
 without either."""
