@@ -47,6 +47,10 @@ REQUIRED: dict[str, dict[str, Any]] = {
 """The arguments that a pattern must be given."""
 
 
+SIDECARS: dict[str, dict[str, Any]] = {"debug": {"toolbox": True}}
+"""The arguments with which a pattern has sidecars that has none by default."""
+
+
 def args_of(pattern: str, **more: Any) -> Any:
     """Arguments with which the pattern works."""
     return {**REQUIRED.get(pattern, {}), **more}

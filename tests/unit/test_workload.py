@@ -16,7 +16,7 @@ from components.restricted_namespace import RestrictedNamespace
 from components.shared_filesystem import SharedFilesystem
 from components.signal import Signal
 from tests.unit.hardening import assert_hardened
-from tests.unit.patterns import PATTERNS, args_of
+from tests.unit.patterns import PATTERNS, SIDECARS, args_of
 from tests.unit.recorder import Object, containers, outputs, pod_of, registered
 
 FORMS = [
@@ -34,7 +34,7 @@ every_form = pytest.mark.parametrize("form", FORMS, ids=lambda form: "-".join(fo
 
 
 def workload(pattern: str, args: Any) -> Object:
-    every, named = args_of(pattern, **args), f"{pattern}-demo"
+    every, named = args_of(pattern, **SIDECARS.get(pattern, {}), **args), f"{pattern}-demo"
     objects = registered(lambda: PATTERNS[pattern](named, every))
     return next(
         item for item in objects.of("Deployment", "Pod") if item["metadata"]["name"] == named
@@ -61,7 +61,7 @@ def test_every_pod_is_hardened(pattern: str, form: Object) -> None:
 @every_pattern
 def test_default_images_have_a_tag_that_stays(pattern: str) -> None:
     for container in containers(pod_of(workload(pattern, {}))).values():
-        assert re.fullmatch(r"[a-z/]+:\d+\.\d+\.\d+(-alpine)?", container["image"])
+        assert re.fullmatch(r"[a-z/]+:(\d+\.\d+\.\d+(-alpine)?|v\d+\.\d+)", container["image"])
 
 
 @every_pattern
