@@ -42,10 +42,10 @@ COMPONENTS: list[type[pulumi.ComponentResource]] = [
     GracefulShutdown,
     Health,
     Debug,
-    PodLabeler,
-    RestrictedNamespace,
     Resize,
+    PodLabeler,
     PodResizer,
+    RestrictedNamespace,
 ]
 """All that the package has."""
 

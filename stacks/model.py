@@ -25,9 +25,9 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
 from components.cert_renewal import HOST_NAME
-from components.log_processing import LARGEST, MASKED_KEY, SMALLEST
 from components.graceful_shutdown import READY_PORT
 from components.health import MOST_DUMPS
+from components.log_processing import LARGEST, MASKED_KEY, SMALLEST
 from components.messages import any_of
 from components.plugin_offer import port_of
 from components.quantity import millicores, parse_quantity
@@ -155,6 +155,8 @@ def _not_where_ready(port: int) -> int:
     if port == READY_PORT:
         raise ValueError("allowed is any other: the sidecar answers /ready there")
     return port
+
+
 def _more_than_slow(seconds: int, info: ValidationInfo) -> int:
     slow = info.data.get("slow_seconds") or 2
     if seconds <= slow:
@@ -384,10 +386,14 @@ class Resize(Demo):
     load_seconds: Seconds | None = None
     service_account: Account | None = None
     admission_policy: Annotated[bool, Field(strict=True)] | None = None
+
+
 class LogProcessing(Demo):
     app_interval_seconds: Seconds | None = None
     max_size: Annotated[Quantity, AfterValidator(_rotated_at)] | None = None
     masked_keys: Annotated[list[MaskedKey], Field(min_length=1)] | None = None
+
+
 class SecurityScan(Demo):
     files: (
         Annotated[
@@ -399,12 +405,16 @@ class SecurityScan(Demo):
     action: Annotated[str, _one_of(ACTIONS)] | None = None
     signal: Annotated[str, _one_of(SIGNALS), AfterValidator(_with_signal)] | None = None
     size_limit: Size | None = None
+
+
 class GracefulShutdown(Demo):
     pre_stop_seconds: Seconds | None = None
     drain_seconds: Seconds | None = None
     grace_period_seconds: Seconds | None = None
     port: Annotated[Port, AfterValidator(_not_where_ready)] | None = None
     slow_seconds: Annotated[int, Field(strict=True, ge=1, le=3600)] | None = None
+
+
 class Health(Demo):
     port: Port | None = None
     slow_seconds: Seconds | None = None
@@ -417,6 +427,8 @@ class Health(Demo):
     budget_seconds: Seconds | None = None
     dump_signal: Literal["USR1", "USR2", "HUP"] | None = None
     max_dumps: Annotated[int, Field(strict=True, ge=1, le=MOST_DUMPS)] | None = None
+
+
 class Debug(Demo):
     toolbox: Annotated[bool, Field(strict=True)] | None = None
     deadline_seconds: Annotated[Seconds, AfterValidator(_with_toolbox)] | None = None
@@ -433,12 +445,12 @@ PATTERNS: dict[str, type[Demo]] = {
     "secret-rotation": SecretRotation,
     "dependency-injection": DependencyInjection,
     "cert-renewal": CertRenewal,
-    "resize": Resize,
     "log-processing": LogProcessing,
     "security-scan": SecurityScan,
     "graceful-shutdown": GracefulShutdown,
     "health": Health,
     "debug": Debug,
+    "resize": Resize,
 }
 """The options of each pattern. Its component is the class of that name."""
 

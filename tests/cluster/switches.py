@@ -258,6 +258,90 @@ WALKS = {
             because="spec",
         ),
     ],
+    "log-processing": [
+        Switch("", _demo("log-processing")),
+        Switch("intervals", _demo("log-processing", **_intervals(2)), update="Deployment"),
+        Switch(
+            "maxSize and maskedKeys",
+            _demo("log-processing", maxSize="64Ki", maskedKeys=["password", "api_key"]),
+            update="Deployment",
+        ),
+    ],
+    "security-scan": [
+        Switch("", _demo("security-scan")),
+        Switch("files", _demo("security-scan", files=_ONE), update="ConfigMap"),
+        Switch("signal", _scan(action="signal"), update="Deployment"),
+        Switch("another signal", _scan(action="signal", signal="HUP"), update="Deployment"),
+        Switch("report", _scan(intervalSeconds=3, sizeLimit="8Mi"), update="Deployment"),
+        Switch("a Pod", _scan(workload="pod"), create="Pod", delete="Deployment"),
+        Switch("a Pod's files", _demo("security-scan", workload="pod"), update="ConfigMap"),
+        Switch(
+            "a Pod's action",
+            _demo("security-scan", workload="pod", action="signal"),
+            replace="Pod",
+            because="spec",
+        ),
+    ],
+    "graceful-shutdown": [
+        Switch("", _demo("graceful-shutdown")),
+        Switch(
+            "hook and draining",
+            _demo("graceful-shutdown", preStopSeconds=2, drainSeconds=3, gracePeriodSeconds=10),
+            update="Deployment",
+        ),
+        Switch(
+            "port",
+            _demo("graceful-shutdown", preStopSeconds=1, slowSeconds=1, port=9090),
+            update="Deployment Service",
+        ),
+        Switch(
+            "a Pod",
+            _demo("graceful-shutdown", port=9090, workload="pod"),
+            create="Pod",
+            delete="Deployment",
+        ),
+        Switch(
+            "a Pod's drainSeconds",
+            _demo("graceful-shutdown", drainSeconds=3, port=9090, workload="pod"),
+            replace="Pod",
+            because="spec",
+        ),
+    ],
+    "health": [
+        Switch("", _demo("health")),
+        Switch(
+            "patience",
+            _demo("health", intervalSeconds=3, slowSeconds=1, probeTimeoutSeconds=2),
+            update="Deployment",
+        ),
+        Switch("dumps", _demo("health", dumpSignal="USR2", maxDumps=2), update="Deployment"),
+        Switch("no restarts", _demo("health", restartBudget=0), update="Deployment"),
+        Switch("port", _demo("health", port=9090), update="Deployment"),
+        Switch("a Pod", _demo("health", workload="pod"), create="Pod", delete="Deployment"),
+        Switch(
+            "a Pod's restarts",
+            _demo("health", workload="pod", backoffSeconds=5, budgetSeconds=60),
+            replace="Pod",
+            because="spec",
+        ),
+    ],
+    "debug": [
+        Switch("", _demo("debug")),
+        Switch("toolbox", _demo("debug", toolbox=True), update="Deployment"),
+        Switch(
+            "deadline and intervals",
+            _demo("debug", toolbox=True, deadlineSeconds=60, **_intervals(3)),
+            update="Deployment",
+        ),
+        Switch("no toolbox", _demo("debug"), update="Deployment"),
+        Switch(
+            "a Pod",
+            _demo("debug", toolbox=True, workload="pod"),
+            create="Pod",
+            delete="Deployment",
+        ),
+        Switch("a Pod's toolbox", _demo("debug", workload="pod"), replace="Pod", because="spec"),
+    ],
     "resize": [
         Switch("", _resize()),
         Switch("pace", _resize(intervalSeconds=2, headroomPercent=100), update="Deployment"),
@@ -302,79 +386,7 @@ WALKS = {
             update="Deployment",
             replace=_RBAC,
             because="metadata.name",
-    "log-processing": [
-        Switch("", _demo("log-processing")),
-        Switch("intervals", _demo("log-processing", **_intervals(2)), update="Deployment"),
-        Switch(
-            "maxSize and maskedKeys",
-            _demo("log-processing", maxSize="64Ki", maskedKeys=["password", "api_key"]),
-            update="Deployment",
         ),
-    "security-scan": [
-        Switch("", _demo("security-scan")),
-        Switch("files", _demo("security-scan", files=_ONE), update="ConfigMap"),
-        Switch("signal", _scan(action="signal"), update="Deployment"),
-        Switch("another signal", _scan(action="signal", signal="HUP"), update="Deployment"),
-        Switch("report", _scan(intervalSeconds=3, sizeLimit="8Mi"), update="Deployment"),
-        Switch("a Pod", _scan(workload="pod"), create="Pod", delete="Deployment"),
-        Switch("a Pod's files", _demo("security-scan", workload="pod"), update="ConfigMap"),
-        Switch(
-            "a Pod's action",
-            _demo("security-scan", workload="pod", action="signal"),
-    "graceful-shutdown": [
-        Switch("", _demo("graceful-shutdown")),
-        Switch(
-            "hook and draining",
-            _demo("graceful-shutdown", preStopSeconds=2, drainSeconds=3, gracePeriodSeconds=10),
-            update="Deployment",
-        ),
-        Switch(
-            "port",
-            _demo("graceful-shutdown", preStopSeconds=1, slowSeconds=1, port=9090),
-            update="Deployment Service",
-        ),
-        Switch(
-            "a Pod",
-            _demo("graceful-shutdown", port=9090, workload="pod"),
-            create="Pod",
-            delete="Deployment",
-        ),
-        Switch(
-            "a Pod's drainSeconds",
-            _demo("graceful-shutdown", drainSeconds=3, port=9090, workload="pod"),
-    "health": [
-        Switch("", _demo("health")),
-        Switch(
-            "patience",
-            _demo("health", intervalSeconds=3, slowSeconds=1, probeTimeoutSeconds=2),
-            update="Deployment",
-        ),
-        Switch("dumps", _demo("health", dumpSignal="USR2", maxDumps=2), update="Deployment"),
-        Switch("no restarts", _demo("health", restartBudget=0), update="Deployment"),
-        Switch("port", _demo("health", port=9090), update="Deployment"),
-        Switch("a Pod", _demo("health", workload="pod"), create="Pod", delete="Deployment"),
-        Switch(
-            "a Pod's restarts",
-            _demo("health", workload="pod", backoffSeconds=5, budgetSeconds=60),
-            replace="Pod",
-            because="spec",
-        ),
-    "debug": [
-        Switch("", _demo("debug")),
-        Switch("toolbox", _demo("debug", toolbox=True), update="Deployment"),
-        Switch(
-            "deadline and intervals",
-            _demo("debug", toolbox=True, deadlineSeconds=60, **_intervals(3)),
-            update="Deployment",
-        ),
-        Switch("no toolbox", _demo("debug"), update="Deployment"),
-        Switch(
-            "a Pod",
-            _demo("debug", toolbox=True, workload="pod"),
-            create="Pod",
-            delete="Deployment",
-        ),
-        Switch("a Pod's toolbox", _demo("debug", workload="pod"), replace="Pod", because="spec"),
     ],
 }
 """A walk begins as its first entry says, which is no switch, and goes on from one to the next."""

@@ -13,8 +13,8 @@ from components.graceful_shutdown import GracefulShutdown
 from components.health import Health
 from components.hot_reload import HotReload
 from components.init_sidecar import InitSidecar
-from components.resize import Resize
 from components.log_processing import LogProcessing
+from components.resize import Resize
 from components.resource import Resource
 from components.secret_rotation import SecretRotation
 from components.security_scan import SecurityScan

@@ -11,8 +11,8 @@ from components.checks import (
     health,
     hot_reload,
     init_sidecar,
-    resize,
     log_processing,
+    resize,
     resource,
     secret_rotation,
     security_scan,
@@ -26,12 +26,7 @@ def test_every_pattern_has_checks_with_names_of_their_own() -> None:
     modules = [
         *(shared_filesystem, init_sidecar, signal, env_inherit, resource),
         *(hot_reload, cert_renewal, secret_rotation, dependency_injection),
-        resize,
-        log_processing,
-        security_scan,
-        graceful_shutdown,
-        health,
-        *(debug,),
+        *(log_processing, security_scan, graceful_shutdown, health, debug, resize),
     ]
     assert sorted(module.__name__.rpartition(".")[2].replace("_", "-") for module in modules) == (
         sorted(PATTERNS)

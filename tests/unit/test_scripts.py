@@ -294,20 +294,19 @@ def test_the_app_of_debug_holds_its_file_and_keeps_its_pace(shell: Shell, tmp_pa
 
 
 SCRIPTS = sorted(path.stem for path in (ROOT / "components" / "scripts").glob("*.sh"))
-SHARED = ["watch", "target", "nginx", "tokens", "offer", "fetch", "bundle", "api"]
-SHARED = ["watch", "target", "nginx", "tokens", "offer", "fetch", "bundle", "in-flight"]
+SHARED = [
+    *("watch", "target", "nginx", "tokens", "offer", "fetch", "bundle"),
+    *("api", "in-flight"),
+]
 """What scripts use, beside what all of them do."""
-USES = {"renew-certificate": ["issue", "tls"], "resize-pod": ["usage"]}
 USES = {
     "renew-certificate": ["issue", "tls"],
+    "resize-pod": ["usage"],
     "process-log": ["json", "masks", "records", "place", "bell"],
-}
-USES = {"renew-certificate": ["issue", "tls"], "scan-volume": ["scan"]}
-USES = {
-    "renew-certificate": ["issue", "tls"],
+    "scan-volume": ["scan"],
     "keep-healthy": ["restarts", "follow", "ask", "dump"],
+    "keep-toolbox": ["sessions"],
 }
-USES = {"renew-certificate": ["issue", "tls"], "keep-toolbox": ["sessions"]}
 """What one alone uses beside."""
 
 
