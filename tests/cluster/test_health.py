@@ -11,7 +11,17 @@ from typing import Any
 
 import pytest
 
-from tests.cluster.faults import Process, in_network, kill, processes, root, statuses, within
+from tests.cluster.faults import (
+    Process,
+    container_ids,
+    in_network,
+    kill,
+    processes,
+    root,
+    statuses,
+    watched,
+    within,
+)
 from tests.cluster.patched import applied, insert
 from tests.cluster.project import Cluster, Object, Project, is_ready
 
@@ -257,3 +267,24 @@ def test_an_app_that_hangs_after_each_restart_is_restarted_ever_later_and_then_l
         assert not is_ready(kept.pod)
         # One of each process.
         assert len(kept.dumps) == 4
+
+
+def draining(_: str, spec: Object) -> None:
+    """An app that answers nobody for a while before it ends."""
+    insert(spec, APP, "stop() {", '  kill "$child"; sleep 25')
+
+
+@pytest.mark.long
+def test_an_app_that_drains_as_its_pod_ends_is_left_alone(started: Start, tmp_path: Path) -> None:
+    # It would be killed within 15 s.
+    options = {**QUICK, "stopSeconds": 3}
+    with watched(tmp_path) as events, started(options, draining) as kept:
+        kept.settled()
+        pod = kept.pod
+        app = container_ids(pod)[APP]
+        deleted = time.time()
+        kept.cluster.core.delete_namespaced_pod(pod.metadata.name, kept.project.namespace)
+        within(60, lambda: events.of(app) and events.of(app)[-1].code is not None)
+        end = events.of(app)[-1]
+        assert end.code == 0
+        assert end.at - deleted >= 25
