@@ -50,15 +50,16 @@ judge() {
     missed
     return
   fi
-  failures=0
-  if [ "$took" -ge $((SLOW_SECONDS * 1000)) ] && [ "$up" = yes ]; then
+  before=$up
+  up=yes failures=0
+  if [ "$took" -ge $((SLOW_SECONDS * 1000)) ] && [ "$before" = yes ]; then
     trouble slow
     say slow "answered in $took ms"
   elif [ "$occurrence" != none ] && [ $((good + 1)) -lt "$FAILURE_THRESHOLD" ]; then
     good=$((good + 1))
     say recovering "answered in $took ms"
   else
-    up=yes occurrence=none good=0
+    occurrence=none good=0
     say healthy "answered in $took ms"
   fi
 }

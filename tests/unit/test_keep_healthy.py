@@ -363,9 +363,9 @@ def test_the_next_restart_waits_for_backoff_and_budget(
 
 
 NGINX = """#!/bin/sh
-echo "$@"
-sleep 60 &
 trap 'kill $!; echo ended; exit 0' TERM
+sleep 60 &
+echo "$@"
 wait
 """
 
