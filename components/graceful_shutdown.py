@@ -9,8 +9,8 @@ Guarantees: a rolling update loses no request, short or long, as long as each ta
 pre_stop_seconds and drain_seconds together; what takes longer is cut off, and the sidecar says so.
 The order is unready, hook, requests, app, sidecar, and all of it fits the grace period, or the
 arguments are refused. Hook and app need no sidecar: without one, only the report is missing.
-The Service leaves out pods that end by itself. The kubelet believes the sidecar only when the
-hook is over: until then the pod still takes what no other can, so the only pod may go as well.
+The Service leaves out pods that end by itself. The kubelet believes the sidecar only when the hook
+is all but over: until then the pod takes what no other can, so the only pod may go as well.
 https://kubernetes.io/docs/reference/networking/virtual-ips/#traffic-to-terminating-endpoints
 Leaves out: a node that fails, which drains nothing; who may reach the Service is the namespace's.
 """
@@ -43,7 +43,8 @@ END_SECONDS = 5
 
 DEFAULTS = {"pre_stop_seconds": 5, "drain_seconds": 15, "grace_period_seconds": 30}
 
-_PROBE_SECONDS = 5
+_READY_SECONDS = 2
+"""Between two questions of the kubelet."""
 
 
 class GracefulShutdownArgs(WorkloadArgs):
@@ -106,9 +107,9 @@ def pod(_name: str, args: GracefulShutdownArgs) -> PodTemplate:
         "ports": [{"name": "ready", "containerPort": READY_PORT}],
         "readinessProbe": {
             "httpGet": {"path": "/ready", "port": "ready"},
-            "periodSeconds": _PROBE_SECONDS,
-            # Believed once the hook is over, and not before.
-            "failureThreshold": -(-pre_stop // _PROBE_SECONDS) + 1,
+            "periodSeconds": _READY_SECONDS,
+            # Believed a second before the hook is over, so that proxies hear of it in time.
+            "failureThreshold": max(1, (pre_stop - 1) // _READY_SECONDS),
         },
         "volumeMounts": [state, {"name": "sidecar-tmp", "mountPath": "/tmp"}],
     }
@@ -126,7 +127,7 @@ def pod(_name: str, args: GracefulShutdownArgs) -> PodTemplate:
             "lifecycle": {"preStop": {"exec": {"command": ["/bin/sh", "-c", hook]}}},
             "readinessProbe": {
                 "httpGet": {"path": "/", "port": "http"},
-                "periodSeconds": _PROBE_SECONDS,
+                "periodSeconds": 5,
             },
             "volumeMounts": [state, {"name": "tmp", "mountPath": "/tmp"}],
         },

@@ -47,11 +47,12 @@ cut_off() {
 
 # look: see what has changed, and say it.
 look() {
+  # First what cannot wait: counting takes a moment where many have come and gone.
+  [ ! -e "$directory/draining" ] || rm -f "$site/ready"
   before=$count
   count=$(in_flight "$port")
   [ "$count" = "$before" ] || echo "$count" | publish "$site/in-flight"
   if [ "$phase" = serving ] && [ -e "$directory/draining" ]; then
-    rm -f "$site/ready"
     phase=draining before=$count
     say "unready, $count in flight"
     follow

@@ -58,6 +58,17 @@ def delete(cluster: Cluster, pod: Any) -> float:
     return now
 
 
+def settled(cluster: Cluster, project: Project, replicas: int = 1) -> list[Any]:
+    """All pods, once there are so many and none that ends."""
+
+    def look() -> list[Any]:
+        found = cluster.core.list_namespaced_pod(project.namespace).items
+        ending = [pod for pod in found if pod.metadata.deletion_timestamp]
+        return found if len(found) == replicas and not ending and all(map(is_ready, found)) else []
+
+    return within(90, look)
+
+
 def gone(cluster: Cluster, pod: Any) -> bool:
     """Whether a pod exists no more."""
     found = cluster.core.list_namespaced_pod(pod.metadata.namespace).items
@@ -165,14 +176,15 @@ def assert_order(pod: Any, events: Events, log: Log) -> list[tuple[str, float]]:
     steps = [
         ("unready", unready.at),
         ("preStop over", over.at),
+        ("requests finished", log.at("app ended").at),
         ("app ended", app),
-        ("keeper says so", log.at("app ended").at),
         ("keeper ended", keeper),
     ]
     times = [at for _, at in steps]
     # The sidecar's times are those of files, a few milliseconds old.
     assert all(before < after + 0.02 for before, after in pairwise(times)), steps
-    assert over.at - unready.at >= HOOK_S - 0.1
+    # It notices a little after the hook has begun.
+    assert over.at - unready.at >= HOOK_S - 1
     assert keeper - unready.at < GRACE_S
     return [(name, at - unready.at) for name, at in steps]
 
@@ -193,7 +205,7 @@ def test_a_deleted_pod_ends_in_order_and_its_checks_pass(
 ) -> None:
     project.verify()
     with watched(project.folder) as events:
-        pod = local_cluster.pod(project.namespace, DEMO)
+        (pod,) = settled(local_cluster, project)
         with followed(project, pod) as log:
             within(10, lambda: log.lines)
             deleted = delete(local_cluster, pod)
@@ -202,7 +214,7 @@ def test_a_deleted_pod_ends_in_order_and_its_checks_pass(
             said = log.at("unready").at - deleted
     with capsys.disabled():
         print(f"\nunready {said * 1000:.0f} ms after the deletion; {shown(steps)}")
-    within(60, lambda: all(map(is_ready, pods(local_cluster, project))))
+    settled(local_cluster, project)
 
 
 @pytest.mark.long
@@ -218,7 +230,7 @@ def test_rolling_updates_lose_none_of_ten_thousand_requests(
     options = {"replicas": replicas, "sidecars": sidecars}
     configured(project, **options)
     project.up()
-    within(60, lambda: len(pods(local_cluster, project)) == replicas)
+    settled(local_cluster, project, replicas)
     in_flight: list[int] = []
     last: list[tuple[str, float]] = []
     with watched(project.folder) as events, all_kinds(local_cluster, project) as (fast, kept, slow):
@@ -258,7 +270,7 @@ def test_the_only_pod_can_be_deleted_under_load(
     # The next pod has this long to become ready, on a machine that may be busy.
     configured(project, preStopSeconds=20, gracePeriodSeconds=45)
     project.up()
-    pod = local_cluster.pod(project.namespace, DEMO)
+    (pod,) = settled(local_cluster, project)
     with asking(local_cluster, project, "/") as fast:
         time.sleep(2)
         delete(local_cluster, pod)
@@ -276,7 +288,7 @@ def test_what_takes_longer_than_there_is_time_for_is_cut_off_and_that_is_said(
     configured(project, slowSeconds=20, preStopSeconds=2, drainSeconds=2, gracePeriodSeconds=20)
     project.up()
     with watched(project.folder) as events:
-        pod = local_cluster.pod(project.namespace, DEMO)
+        (pod,) = settled(local_cluster, project)
         with followed(project, pod) as log, asking(local_cluster, project, "/slow") as slow:
             time.sleep(2)
             delete(local_cluster, pod)
@@ -293,24 +305,24 @@ def test_what_takes_longer_than_there_is_time_for_is_cut_off_and_that_is_said(
 
 
 @pytest.mark.long
-def test_a_sidecar_that_is_killed_while_the_pod_drains_never_says_ready_and_nothing_is_lost(
+def test_a_sidecar_that_is_killed_while_the_pod_drains_stays_away_and_nothing_is_lost(
     local_cluster: Cluster, project: Project
 ) -> None:
     configured(project, preStopSeconds=6, slowSeconds=10)
     project.up()
-    pod = local_cluster.pod(project.namespace, DEMO)
+    (pod,) = settled(local_cluster, project)
     whole = "200 " + "".join(f"{f'second {second}':>1023}\n" for second in range(11))
     with watched(project.folder) as events, asking(local_cluster, project, "/slow") as slow:
         time.sleep(2)
         started = delete(local_cluster, pod)
         time.sleep(2)
         kill(processes(pod)["drain-keeper"])
-        ready: list[bool] = []
+        started_again: list[int] = []
 
         def ended() -> bool:
             found = local_cluster.core.list_namespaced_pod(project.namespace).items
             mine = [item for item in found if item.metadata.uid == pod.metadata.uid]
-            ready.extend(map(is_ready, mine))
+            started_again.extend(map(restarts, mine))
             return not mine
 
         within(60, ended)
@@ -318,7 +330,8 @@ def test_a_sidecar_that_is_killed_while_the_pod_drains_never_says_ready_and_noth
         names = {key: name for name, key in container_ids(pod).items()}
         app = [it for it in events.of(*names) if names[it.container] == "main-app"]
     assert_nothing_lost(seen, whole)
-    assert not any(ready[5:]), ready
+    assert set(started_again) == {0}
+    assert len([it for it in events.of(*names) if names[it.container] == "drain-keeper"]) == 1
     assert app[-1].code == 0
     assert app[-1].at - started < 10 + 6
 
@@ -329,7 +342,7 @@ def test_a_sidecar_that_is_killed_before_starts_again_and_reports_the_end_as_wel
 ) -> None:
     configured(project)
     project.up()
-    pod = local_cluster.pod(project.namespace, DEMO)
+    (pod,) = settled(local_cluster, project)
     kill(processes(pod)["drain-keeper"])
     within(60, lambda: restarts(local_cluster.pod(project.namespace, DEMO)) == 1)
     within(60, lambda: is_ready(local_cluster.pod(project.namespace, DEMO)))

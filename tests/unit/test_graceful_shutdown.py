@@ -52,16 +52,16 @@ def test_the_pod_says_how_long_it_drains_and_has_the_time_for_it() -> None:
         assert "60" in container["command"][4:]
 
 
-@pytest.mark.parametrize("pre_stop", [1, 5, 6, 30])
-def test_the_kubelet_believes_the_sidecar_when_the_hook_is_over_and_not_before(
-    pre_stop: int,
+@pytest.mark.parametrize(
+    ("pre_stop", "seconds"), [(1, 2), (2, 2), (3, 2), (5, 4), (6, 4), (7, 6), (30, 28)]
+)
+def test_the_kubelet_believes_the_sidecar_when_the_hook_is_all_but_over(
+    pre_stop: int, seconds: int
 ) -> None:
     args = {"pre_stop_seconds": pre_stop, "grace_period_seconds": 60}
     probe = containers(pod(args))["drain-keeper"]["readinessProbe"]
     assert probe["httpGet"] == {"path": "/ready", "port": "ready"}
-    # The first of the probes that fail may come at once.
-    waits = (probe["failureThreshold"] - 1) * probe["periodSeconds"]
-    assert pre_stop <= waits < pre_stop + probe["periodSeconds"]
+    assert probe["failureThreshold"] * probe["periodSeconds"] == seconds
 
 
 def test_only_a_classic_sidecar_has_to_wait_for_the_app() -> None:
