@@ -3,7 +3,7 @@
 # what ends. DIRECTORY has what the preStop hook and the app say; INTERVAL is for `watch`.
 # DRAIN is how many seconds the app may take.
 directory=$1 port=$2 ready_port=$3 drain=$4 interval=$5
-site=/tmp/site phase=serving told='' count='' more=''
+site=/tmp/site phase=serving told='' count='' left=0 more=''
 
 # say TEXT [FILE]: a line of the log with the time at which FILE was written, or with this moment's,
 # to the millisecond. (Busybox's date knows seconds, but files have finer times.)
@@ -48,13 +48,19 @@ cut_off() {
 # look: see what has changed, and say it.
 look() {
   # First what cannot wait: counting takes a moment where many have come and gone.
-  [ ! -e "$directory/draining" ] || rm -f "$site/ready"
+  if [ "$phase" = serving ] && [ -e "$directory/draining" ]; then
+    rm -f "$site/ready"
+    echo >/tmp/unready
+    phase=unready
+  fi
   before=$count
   count=$(in_flight "$port")
   [ "$count" = "$before" ] || echo "$count" | publish "$site/in-flight"
-  if [ "$phase" = serving ] && [ -e "$directory/draining" ]; then
+  # What is cut off may be gone already when it is known to be.
+  [ "$count" -eq 0 ] || left=$count
+  if [ "$phase" = unready ]; then
     phase=draining before=$count
-    say "unready, $count in flight"
+    say "unready, $count in flight" /tmp/unready
     follow
   fi
   if [ "$phase" = draining ] && [ -e "$directory/stopping" ]; then
@@ -69,7 +75,7 @@ look() {
         say "app was killed, $before in flight"
         phase=ended
       else
-        cut_off && more=", its $drain s were over: $before in flight cut off" || more=''
+        cut_off && more=", its $drain s were over: $left in flight cut off" || more=''
         say "app ended$more" "$directory/stopped"
         phase=ended
       fi

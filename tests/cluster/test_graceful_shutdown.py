@@ -184,7 +184,7 @@ def assert_order(pod: Any, events: Events, log: Log) -> list[tuple[str, float]]:
     # The sidecar's times are those of files, a few milliseconds old.
     assert all(before < after + 0.02 for before, after in pairwise(times)), steps
     # It notices a little after the hook has begun.
-    assert over.at - unready.at >= HOOK_S - 1
+    assert over.at - unready.at >= HOOK_S - 2
     assert keeper - unready.at < GRACE_S
     return [(name, at - unready.at) for name, at in steps]
 
@@ -276,9 +276,10 @@ def test_the_only_pod_can_be_deleted_under_load(
         delete(local_cluster, pod)
         within(90, lambda: gone(local_cluster, pod))
         seen = fast.end()
+    count = assert_nothing_lost(seen, "200 Hello\n")
     with capsys.disabled():
-        print(f"\nthe only pod deleted: 0 failed of {sum(seen['answers'].values())}")
-    assert assert_nothing_lost(seen, "200 Hello\n") > 1000
+        print(f"\nthe only pod deleted: 0 failed of {count}")
+    assert count > 1000
 
 
 @pytest.mark.long
