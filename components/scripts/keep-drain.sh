@@ -36,12 +36,13 @@ follow() {
   watchers="$watchers $ticker $!"
 }
 
-# cut_off: whether the app took all its time, which it does if requests are left then.
-cut_off() {
+# late FILE: whether it was written when the app's time to drain was over. An app that takes all its
+# time has requests left.
+late() {
   [ -e "$directory/stopping" ] || return 1
   moment "$directory/stopping"
   begun=$moment
-  moment "$directory/stopped"
+  moment "$1"
   [ "$((moment - begun))" -ge "$((drain * 100))" ]
 }
 
@@ -56,8 +57,6 @@ look() {
   before=$count
   count=$(in_flight "$port")
   [ "$count" = "$before" ] || echo "$count" | publish "$site/in-flight"
-  # What is cut off may be gone already when it is known to be.
-  [ "$count" -eq 0 ] || left=$count
   if [ "$phase" = unready ]; then
     phase=draining before=$count
     say "unready, $count in flight" /tmp/unready
@@ -71,11 +70,14 @@ look() {
     draining | stopping)
       if [ ! -e /tmp/ended ]; then
         [ "$count" = "$before" ] || say "$count in flight"
+        # Later counts may miss some of what is being cut off.
+        echo >/tmp/clock
+        late /tmp/clock || left=$count
       elif [ ! -e "$directory/stopped" ]; then
         say "app was killed, $before in flight"
         phase=ended
       else
-        cut_off && more=", its $drain s were over: $left in flight cut off" || more=''
+        late "$directory/stopped" && more=", its $drain s were over: $left in flight cut off" || more=''
         say "app ended$more" "$directory/stopped"
         phase=ended
       fi
