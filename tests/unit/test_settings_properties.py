@@ -60,6 +60,16 @@ GOOD: st.SearchStrategy[Any] = st.fixed_dictionaries(
         "images": st.dictionaries(st.sampled_from(["nginx", "shell"]), st.just("a:1"), max_size=2),
     },
 )
+
+
+def fitting(pattern: str, options: dict[str, Any]) -> dict[str, Any]:
+    """Options that this pattern has too."""
+    if pattern == "resize" and options.get("resources"):
+        # What CPU its app gets say minCpu and maxCpu.
+        return {**options, "resources": {"main-app": {"limits": {"memory": "1Gi"}}}}
+    return options
+
+
 NAMES = st.sampled_from([*PATTERNS, "signl", "a-b", "-a", "A"])
 STACK = st.fixed_dictionaries(
     {"sidecar-powers:namespace": st.sampled_from(["here", "UPPER", "kube-system"])},
@@ -76,7 +86,7 @@ GOOD_STACK: st.SearchStrategy[Any] = st.fixed_dictionaries(
     {
         "sidecar-powers:namespace": st.just("here"),
         "sidecar-powers:demos": st.dictionaries(st.sampled_from([*PATTERNS]), GOOD, min_size=1).map(
-            lambda demos: {key: options_of(key, **demos[key]) for key in demos}
+            lambda demos: {key: options_of(key, **fitting(key, demos[key])) for key in demos}
         ),
     }
 )
