@@ -5,7 +5,7 @@
 log=$1 state=$2 max_size=$3 interval=$4
 names=$5
 place=$state/position bell=$state/bell printing=$state/printing
-ending='' mark=0 waits=0
+ending='' gone='' mark=0 waits=0
 
 masks "$names"
 # A shell reports a child that TERM ends, and none that PIPE does.
@@ -35,7 +35,7 @@ follow() {
     outcome=$?
     recall "$place"
     if [ "$told" != "$mark" ]; then
-      say ERROR "the place was not kept: lines after $generation:$position may be printed twice"
+      say WARN "reading was cut short: goes on at $generation:$position"
       settle
       pause "$interval"
     elif [ $((position - kept)) -ge 65536 ]; then
@@ -48,9 +48,9 @@ follow() {
   done
 }
 
-# due FILE: whether it is the app's, and large enough to be rotated.
+# due FILE: whether it is the app's, which is there to open another, and large enough for that.
 due() {
-  [ "$1" = "$log" ] && [ "$position" -ge "$max_size" ]
+  [ -z "$gone" ] && [ "$1" = "$log" ] && [ "$position" -ge "$max_size" ]
 }
 
 # begin: the place is the beginning of the next file.
@@ -73,7 +73,9 @@ retire() {
   else
     follow "$1" last
     begin
-    rm -f "$1"
+    until rm -f "$1"; do
+      pause "$interval"
+    done
     waits=0
   fi
 }
@@ -92,7 +94,7 @@ done
 generation=1 position=0 seen=0
 [ ! -e "$place" ] || recall "$place"
 settle
-for file in "$log".*; do
+for file in "$log".[0-9]*; do
   [ "$file" = "$log.$generation" ] || rm -f "$file"
 done
 [ -e "$bell" ] || mkfifo "$bell"

@@ -4,16 +4,16 @@
 # object a line, and after each a line in PLACE that says how far it has come: GENERATION, position,
 # the end of what was seen, MARK.
 # A line without its end waits for it, unless LAST is said; one of more than about 60 KiB comes in
-# pieces. Ends with 0 if FILE has no more, 1 if it may have, 3 if it is shorter than POSITION.
+# pieces. Ends with 0 if FILE has no more, 1 if it may have, 3 if it is shorter than POSITION, and
+# with anything else if a process in between was killed: PLACE is right then too, without a last MARK.
 # Record and position are two system calls: who is killed between them doubles that record, with
 # the same id, and loses none.
 records() {
   # Begins at least a byte before POSITION, so that a FILE that became shorter is noticed.
   block=$((($3 - 1) / 4096))
   {
-    dd if="$1" bs=4096 skip="$block" count=16 2>/dev/null
-    # Shows whether the last line has its end.
-    echo .
+    # What follows shows that this is all, and whether the last line has its end.
+    dd if="$1" bs=4096 skip="$block" count=16 2>/dev/null && echo "$5 is all"
   } | tr '\000' '\377' | LC_ALL=C TZ=UTC awk -v generation="$2" -v position="$3" -v place="$4" \
     -v mark="$5" -v last="${6-}" -v skip=$(($3 - block * 4096)) -v window=65536 "$json$masking"'
 # One write a record, so that one of up to 4 KiB is never torn.
@@ -47,7 +47,9 @@ BEGIN { start = position }
 NR > 1 { take(line) }
 { line = $0 }
 END {
-  rest = length(line) - 1
+  all = mark " is all"
+  rest = length(line) - length(all)
+  if (rest < 0 || substr(line, rest + 1) != all) exit 4
   seen += rest
   shorter = skip > rest
   line = substr(line, skip + 1, rest - skip)
