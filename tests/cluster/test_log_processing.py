@@ -185,7 +185,7 @@ def test_of_a_hundred_thousand_lines_none_is_lost_over_kills_and_rotations(
         doubles = len(told) - len(ids)
         with capsys.disabled():
             print(
-                f"\n{LINES} lines in {seconds:.0f} s over {len(LIVES)} kills and {rotations} rotations:"
+                f"\n{LINES} lines in {seconds:.0f} s, {len(LIVES)} kills, {rotations} rotations:"
                 f" {LINES - len(numbers)} lost, {doubles} doubled, {len(cut)} cut off;"
                 f" the volume had {largest} bytes at most"
             )
