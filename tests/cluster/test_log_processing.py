@@ -31,7 +31,7 @@ number=0
 while [ $number -lt {LINES} ]; do
   number=$((number + 1))
   echo "line=$number password=made-up-password-$number of a hundred thousand"
-  [ $((number % 500)) -ne 0 ] || attend doze 1
+  [ $((number % 400)) -ne 0 ] || attend doze 1
 done
 """
 
