@@ -6,10 +6,10 @@ has the app open it anew with USR1, as logrotate has nginx, and removes what is 
 https://kubernetes.io/docs/concepts/cluster-administration/logging/#sidecar-container-with-logging-agent
 
 Guarantees: no line that the app has written is lost, whoever is killed and when, as long as there
-is the pod: the sidecar keeps its place after each line. A line is doubled only if the sidecar is killed between printing it and
-keeping its place, and has the same `id` then. What is printed is always JSON. The volume holds
-what isn't printed yet and about `max_size` more. Told to end, the sidecar goes on until the app is
-gone and its last line is printed; as a native one it is told only then.
+is the pod: the sidecar keeps its place after each line. A line is doubled only if the sidecar is
+killed between printing it and keeping its place, and has the same `id` then. What is printed is
+always JSON. The volume holds what isn't printed yet and about `max_size` more. Told to end, the
+sidecar goes on until the app is gone and its last line is printed; a native one is told only then.
 Leaves out: an app that never opens its file anew. It is said in the log, and the volume grows up
 to its limit. What is doubled is for the collector to drop: nothing that prints can do it.
 """
