@@ -7,8 +7,9 @@ few seconds: files that are added, changed or removed, their kind, mode, owner a
 Guarantees: a change that lasts is found within one interval and said once. The baseline is the
 ConfigMap itself, which the kubelet mounts read-only into the two sidecars, and the scanner's notes
 of it are in a volume of its own: no container shares its processes, so the app can reach neither.
-What is being published, or stopped midway, is no finding: former files are allowed until the new
-ones are all there. A name can't forge a line, and what the app writes can't keep the scanner busy.
+What is being published, or stopped midway, is no finding: the publisher begins once the scanner
+knows a version, and former files are allowed until the new ones are all there. A name can't forge
+a line, and what the app writes can't keep the scanner busy.
 With `action: signal` the app's own container signals the app, once for each new finding and not
 before the app handles it: it needs no process of others, and can't write the verdict.
 Leaves out: prevention. An app that need not write should have a read-only mount; and what is
@@ -86,23 +87,12 @@ def pod(name: str, args: SecurityScanArgs) -> PodTemplate:
         app={"name": "main-app", "image": "shell", "command": command, "volumeMounts": mounts},
         sidecars=[
             {
-                "name": "publisher",
-                "image": "shell",
-                "command": script(
-                    *("publish-files", "publisher", SOURCE, CONTENT, interval), uses=["watch"]
-                ),
-                # What comes after a native sidecar starts once all files are there, ...
-                "startupProbe": _once("/tmp/done"),
-                "volumeMounts": [source, content, {"name": "publisher-tmp", "mountPath": "/tmp"}],
-            },
-            {
                 "name": "scanner",
                 "image": "shell",
                 "command": script(
                     *("scan-volume", "scanner", SOURCE, CONTENT, BASELINE, VERDICT, interval),
                     uses=["watch", "scan"],
                 ),
-                # ... and have been looked at.
                 "startupProbe": _once(f"{VERDICT}/status"),
                 "volumeMounts": [
                     source,
@@ -110,6 +100,29 @@ def pod(name: str, args: SecurityScanArgs) -> PodTemplate:
                     {"name": "baseline", "mountPath": BASELINE},
                     verdict,
                     {"name": "scanner-tmp", "mountPath": "/tmp"},
+                ],
+            },
+            {
+                "name": "publisher",
+                "image": "shell",
+                "command": script(
+                    *(
+                        "publish-files",
+                        "publisher",
+                        SOURCE,
+                        CONTENT,
+                        f"{VERDICT}/version",
+                        interval,
+                    ),
+                    uses=["watch"],
+                ),
+                # The app starts once all files are there.
+                "startupProbe": _once("/tmp/done"),
+                "volumeMounts": [
+                    source,
+                    content,
+                    {**verdict, "readOnly": True},
+                    {"name": "publisher-tmp", "mountPath": "/tmp"},
                 ],
             },
         ],
@@ -158,7 +171,6 @@ class SecurityScan(Pattern):
             "namespace": args.get("namespace", "default"),
             "labels": labels_of(name, "security-scan"),
         }
-        execute = "kubectl -n {namespace} exec {workload} -c main-app --"
         data = {"metadata": metadata, "data": args.get("files", _FILES)}
         config_map = register(ConfigMap, name, data, pulumi.ResourceOptions(parent=self))
         self._deploy(
@@ -168,8 +180,7 @@ class SecurityScan(Pattern):
             args,
             commands=[
                 "kubectl -n {namespace} logs {workload} -c scanner -f",
-                f"{execute} touch {CONTENT}/planted",
-                f"{execute} rm {CONTENT}/planted",
+                "kubectl -n {namespace} logs {workload} -c main-app -f",
             ],
             depends_on=[config_map],
         )

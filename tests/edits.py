@@ -287,9 +287,7 @@ EDITS = [
     _option("log-processing", updated("log-processing"), maxSize="256Ki"),
     _option("log-processing", updated("log-processing"), maskedKeys=["password", "session"]),
     _option("security-scan", {"ConfigMap/security-scan-demo": "update"}, files={"one": "text"}),
-    _option(
-        "security-scan", updated("security-scan"), published="fail", action="signal", signal="HUP"
-    ),
+    _option("security-scan", updated("security-scan"), action="signal", signal="HUP"),
     _option("security-scan", updated("security-scan"), sizeLimit="2Mi"),
     _option("security-scan", updated("security-scan"), intervalSeconds=7),
     _pod_option("security-scan", {"ConfigMap/security-scan-demo": "update"}, files={"one": "text"}),

@@ -1,8 +1,9 @@
-# publish-files SOURCE CONTENT INTERVAL: keep the files in CONTENT as the mounted ConfigMap SOURCE
+# publish-files SOURCE CONTENT NOTED INTERVAL: keep the files in CONTENT as the mounted ConfigMap SOURCE
 # has them: each in one step, those that it has no more removed, what others put there left alone.
-# A version is published once. /tmp/done says which, /tmp/published which files it may remove.
+# A version is published once, and not before the scanner has put it into the file NOTED: nothing
+# that it does not know yet is there for it to find. /tmp/done says which, /tmp/published which files it may remove.
 # INTERVAL is for `watch`.
-source=$1 content=$2 interval=$3
+source=$1 content=$2 noted=$3 interval=$4
 umask 022
 
 # mounted: which version of the ConfigMap is there: the kubelet gives each a name of its own.
@@ -46,10 +47,15 @@ publish_version() {
 }
 
 watch "$source" "$interval"
+waiting=''
 while :; do
   version=$(mounted)
   if [ "$version" = "$(cat /tmp/done 2>/dev/null)" ]; then
     change
+  elif [ "$version" != "$(cat "$noted" 2>/dev/null)" ]; then
+    [ "$waiting" = "$version" ] || echo "waiting for the scanner to know $version"
+    waiting=$version
+    pause 1
   elif publish_version; then
     echo "$version" | publish /tmp/done
     echo "published $(echo "$names" | sed 's,^\./,,' | sort | tr '\n' ' ')"

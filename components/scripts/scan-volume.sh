@@ -2,6 +2,7 @@
 # the mounted ConfigMap SOURCE, every INTERVAL seconds. BASELINE has what may be there: `now`, and
 # `former` while what was there before is being replaced. What is not allowed stands in
 # VERDICT/findings, and in the log once; VERDICT/status is written by each scan.
+# The version in VERDICT/version is known: its files are no finding.
 source=$1 content=$2 baseline=$3 verdict=$4 interval=$5
 owner=$(id -u):$(id -g)
 
@@ -18,7 +19,12 @@ know() {
   [ "$(mounted)" = "$version" ] || return 1
   [ -e "$baseline/now" ] || echo none >"$baseline/now"
   cat "$baseline/now" >>"$baseline/former" && mv -f "$baseline/next" "$baseline/now" &&
-    known=$version
+    known=$version && note
+}
+
+# note: tell the publisher which version it may publish.
+note() {
+  echo "$known" | publish "$verdict/version"
 }
 
 # scan: fails if another version was offered meanwhile, whose files may have been seen.
@@ -55,7 +61,8 @@ tell() {
 }
 
 : >/tmp/known
-known=$(head -n 1 "$baseline/now" 2>/dev/null)
+# It may have been ended before it could say so.
+known=$(head -n 1 "$baseline/now" 2>/dev/null) && note
 watch "$source" "$interval"
 while :; do
   until scan; do

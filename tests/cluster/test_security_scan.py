@@ -16,7 +16,7 @@ from tests.cluster.project import Cluster, Object, Project, is_ready, restarts
 pytestmark = pytest.mark.xdist_group("security-scan")
 
 DEMO, HEEDED = "security-scan", "heeded"
-INTERVAL, PACE = 5, 3
+INTERVAL, PACE = 5, 10
 """Seconds between two scans, and for a look from outside."""
 
 TOLD = "Received USR2: somebody else has changed my files"

@@ -64,7 +64,9 @@ class Pod:
         self, change: Callable[[str], str] = str, wait: bool = True
     ) -> subprocess.Popen[str]:
         command = script(
-            *("publish-files", "publisher", self.source, self.content, "3600"), uses=["watch"]
+            *("publish-files", "publisher", self.source, self.content),
+            *(self.verdict / "version", "3600"),
+            uses=["watch"],
         )
         command[2] = change(command[2])
         process = self._start(command, "publisher")
@@ -121,18 +123,19 @@ def pod(with_watcher: Shell, tmp_path: Path) -> Pod:
 @pytest.fixture
 def clean(pod: Pod) -> Pod:
     """Files that are published, and a scanner that has found nothing."""
-    pod.publish()
     pod.scan()
+    pod.publish()
     wait_for(lambda: pod.status.startswith("clean"))
     return pod
 
 
 def test_what_is_published_is_clean(pod: Pod) -> None:
-    pod.publish()
     pod.scan()
+    pod.publish()
     assert pod.seen() == []
     assert pod.status == "clean: all files as published"
-    assert pod.log == "clean: all files as published\n"
+    assert pod.log.splitlines()[-1] == "clean: all files as published"
+    assert told(pod) == []
     for name, text in FILES.items():
         assert (pod.content / name).read_text() == text
         assert stat.S_IMODE((pod.content / name).stat().st_mode) == 0o644
@@ -371,11 +374,11 @@ def test_a_publication_is_no_finding_and_what_it_replaced_is_one_later(clean: Po
 
 
 def test_twenty_publications_under_constant_scans_are_no_finding(pod: Pod) -> None:
-    pod.publish()
     pod.scan(0.01)
+    pod.publish()
     for number in range(20):
         pod.offer({**(OTHER if number % 2 else FILES), "count": f"{number}\n"})
-        time.sleep(0.2 + 0.05 * (number % 5))
+        time.sleep(0.05 * (number % 5))
     pod.published()
     wait_for(lambda: pod.status.startswith("clean"), 10)
     assert told(pod) == []
@@ -426,6 +429,25 @@ def test_a_publisher_that_is_killed_midway_is_no_finding_and_hides_none(
     clean.publish()
     assert clean.seen() == []
     assert clean.status.startswith("clean")
+
+
+def test_nothing_is_published_before_the_scanner_knows_it(pod: Pod) -> None:
+    publisher = pod.publish(wait=False)
+    said = "waiting for the scanner to know ..version-1\n"
+    wait_for(lambda: log_of(publisher) == said)
+    time.sleep(1.5)
+    assert [*pod.content.iterdir()] == []
+    ends_within_a_second(publisher)
+    assert log_of(publisher) == said
+
+
+def test_a_scanner_that_is_ended_before_it_says_what_it_knows_says_it_later(clean: Pod) -> None:
+    clean.scanner.kill()
+    clean.scanner.wait()
+    (clean.verdict / "version").unlink()
+    clean.scan()
+    wait_for((clean.verdict / "version").exists)
+    assert (clean.verdict / "version").read_text() == "..version-1\n"
 
 
 def test_before_the_first_publication_nothing_is_missing(pod: Pod) -> None:
@@ -479,6 +501,6 @@ def test_nothing_in_the_volume_leads_the_publisher_elsewhere(
 
 
 def test_term_ends_all_of_them_within_a_second(pod: Pod) -> None:
-    publisher, scanner = pod.publish(), pod.scan(60)
+    scanner, publisher = pod.scan(60), pod.publish()
     for process in (publisher, scanner):
         ends_within_a_second(process)

@@ -44,7 +44,7 @@ def test_the_baseline_is_out_of_the_apps_reach(args: Any) -> None:
     template = pod(args)
     assert_hardened(template)
     assert users(template, "baseline") == ["scanner"]
-    assert users(template, "published") == ["publisher", "scanner"]
+    assert users(template, "published") == ["scanner", "publisher"]
     # With shared processes one user reaches every other container's files.
     assert not template["spec"].get("shareProcessNamespace", False)
 
@@ -69,7 +69,7 @@ def test_nobody_who_writes_to_the_volume_writes_what_it_is_judged_by(args: Any) 
 
 def test_an_app_that_is_not_signalled_knows_of_no_verdict() -> None:
     template = pod({})
-    assert users(template, "verdict") == ["scanner"]
+    assert users(template, "verdict") == ["scanner", "publisher"]
     assert read_only(containers(template)["main-app"]) == {"content": False}
 
 
@@ -82,11 +82,11 @@ def test_an_app_that_is_signalled_reads_the_verdict_and_signals_itself() -> None
     assert words[-4:] == ["main-app", "/srv/app", "USR2", "10"]
 
 
-def test_the_app_starts_once_its_files_are_there_and_have_been_looked_at() -> None:
+def test_the_app_starts_once_a_scanner_looks_and_its_files_are_there() -> None:
     first, second = pod({})["spec"]["initContainers"]
-    assert (first["name"], second["name"]) == ("publisher", "scanner")
+    assert (first["name"], second["name"]) == ("scanner", "publisher")
     probes = [item["startupProbe"]["exec"]["command"][-1] for item in (first, second)]
-    assert probes == ["[ -e /tmp/done ]", "[ -e /verdict/status ]"]
+    assert probes == ["[ -e /verdict/status ]", "[ -e /tmp/done ]"]
 
 
 def test_no_finding_takes_a_pod_out_of_service() -> None:
