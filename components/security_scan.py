@@ -1,19 +1,17 @@
 """Security scan: a sidecar finds what nobody published in the app's volume.
 
 Shows files that Pulumi owns in a ConfigMap, updated in place; a publisher that brings them into a
-volume which the app may write to; and a scanner that compares the volume with the ConfigMap every
-few seconds: files that are added, changed or removed, their kind, mode, owner and links.
+volume which the app may write to; and a scanner that compares both every few seconds: files that
+are added, changed or removed, their kind, mode, owner and links.
 
 Guarantees: a change that lasts is found within one interval and said once. The baseline is the
-ConfigMap itself, which the kubelet mounts read-only into the two sidecars, and the scanner's notes
-of it are in a volume of its own: no container shares its processes, so the app can reach neither.
-What is being published, or stopped midway, is no finding: the publisher begins once the scanner
-knows a version, and former files are allowed until the new ones are all there. A name can't forge
-a line, and what the app writes can't keep the scanner busy.
-With `action: signal` the app's own container signals the app, once for each new finding and not
-before the app handles it: it needs no process of others, and can't write the verdict.
-Leaves out: prevention. An app that need not write should have a read-only mount; and what is
-changed back between two scans is not seen, nor what happens in memory.
+ConfigMap, which only the sidecars mount, and read-only; what the scanner notes of it is in a volume
+of its own; no container sees another's processes, so the app reaches neither. What is being
+published is no finding, nor what is left of it midway: the publisher begins once the scanner knows
+a version, and former files are allowed until the new ones are all there. With `action: signal` the
+app's own container signals the app, once for each new finding and not before the app handles it.
+Leaves out: prevention (an app that need not write should have a read-only mount), what is changed
+back between two scans, and what happens in memory.
 https://kubernetes.io/docs/tasks/configure-pod-container/share-process-namespace/
 """
 
@@ -46,7 +44,6 @@ SIGNALS = ("HUP", "USR1", "USR2")
 """The signals that are free for an app's own purposes."""
 
 _FILES = {"app.conf": "greeting = Hello\n", "index.html": "<h1>Hello</h1>\n"}
-_PACE = 10
 
 
 class SecurityScanArgs(WorkloadArgs):
@@ -77,7 +74,7 @@ def pod(name: str, args: SecurityScanArgs) -> PodTemplate:
     source = {"name": "published", "mountPath": SOURCE, "readOnly": True}
     content = {"name": "content", "mountPath": CONTENT}
     verdict = {"name": "verdict", "mountPath": VERDICT}
-    command = script("use-files", "main-app", CONTENT, signal, _PACE)
+    command = script("use-files", "main-app", CONTENT, signal, 10)
     mounts: list[Object] = [content]
     if signals:
         heed = ("heed-verdict", "main-app", VERDICT, signal, interval)

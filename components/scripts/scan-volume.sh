@@ -6,9 +6,9 @@
 source=$1 content=$2 baseline=$3 verdict=$4 interval=$5
 owner=$(id -u):$(id -g)
 
-# mounted: which version of the ConfigMap is there: the kubelet gives each a name of its own.
-mounted() {
-  readlink "$source/..data"
+# still: whether the mounted ConfigMap is still VERSION: the kubelet gives each a name of its own.
+still() {
+  [ "$(readlink "$source/..data")" = "$version" ]
 }
 
 # know: make what is offered the baseline. What was allowed before stays allowed until the
@@ -16,7 +16,7 @@ mounted() {
 know() {
   [ "$version" != "$known" ] || return 0
   { echo "$version" && wanted "$source/$version" "$owner"; } >"$baseline/next"
-  [ "$(mounted)" = "$version" ] || return 1
+  still || return 1
   [ -e "$baseline/now" ] || echo none >"$baseline/now"
   cat "$baseline/now" >>"$baseline/former" && mv -f "$baseline/next" "$baseline/now" &&
     known=$version && note
@@ -29,14 +29,14 @@ note() {
 
 # scan: fails if another version was offered meanwhile, whose files may have been seen.
 scan() {
-  version=$(mounted)
+  version=$(readlink "$source/..data")
   know || return 1
   set -- "$baseline/now"
   [ ! -e "$baseline/former" ] || set -- "$@" "$baseline/former"
   attend look_at "$content" "$@"
-  [ "$(mounted)" = "$version" ] || return 1
+  still || return 1
   judge "$@" >/tmp/findings
-  [ -s /tmp/pending ] || rm -f "$baseline/former"
+  [ -s /tmp/pending ] || [ ! -e "$baseline/former" ] || rm "$baseline/former"
 }
 
 # beyond FILE OTHER: the lines of OTHER that FILE has not.

@@ -19,7 +19,7 @@ wanted() {
 # names DIRECTORY: what is in it, at most 64 KiB of names, and whatever is no line as ?.
 # /tmp/incomplete is there if that is not all.
 names() {
-  rm -f /tmp/incomplete
+  [ ! -e /tmp/incomplete ] || rm /tmp/incomplete
   (
     cd "$1" && timeout 5 find . ! -path . -print0 || : >/tmp/incomplete
   ) 2>/dev/null | head -c 65536 | tr '\0\n' '\n?'
@@ -42,7 +42,7 @@ look_at() {
       LC_ALL=C grep -xE '[A-Za-z0-9._/-]+' /tmp/names
     } | sort -u | xargs timeout 5 stat -c '%n|%a|%u:%g|%h|%s|%F' >/tmp/seen
     awk -F '|' 'NF == 7 { wanted[$1, $6]; next } $6 ~ /^regular/ && ($1, $5) in wanted { print $1 }
-      ' "$@" /tmp/seen | sort -u | xargs -r timeout 5 sha256sum >/tmp/digests
+      ' "$@" /tmp/seen | xargs -r timeout 5 sha256sum >/tmp/digests
   ) 2>/dev/null
 }
 
@@ -109,7 +109,7 @@ judge() {
           else print "removed " substr(name, 3) ": found nothing, allowed " text(now[name])
         }
       }' "$@" /tmp/digests /tmp/seen
-    sed 's,^\./\(.*\),odd name \1: found other characters than A-Z a-z 0-9 . _ -\, allowed nothing,' /tmp/odd
+    [ ! -s /tmp/odd ] || sed 's,^\./\(.*\),odd name \1: found other characters than A-Z a-z 0-9 . _ -\, allowed nothing,' /tmp/odd
     # What is renamed away while it is listed is missing too.
     [ "$#" -gt 1 ] || [ ! -e /tmp/incomplete ] ||
       echo "not all seen: found what can't be listed or 64 KiB of names, allowed is neither"

@@ -58,8 +58,10 @@ class Scanned:
         return time.monotonic() - started
 
     def told(self) -> list[str]:
-        """What has been said of findings, and not of their end."""
-        return [line for line in self.log() if line.startswith(("added", "changed", "removed"))]
+        """What has been said of findings, but for their end and what `verify` plants."""
+        words = ("added ", "changed ", "removed ")
+        found = [line for line in self.log() if line.startswith(words)]
+        return [line for line in found if not line.startswith("added verify.")]
 
 
 def configured(project: Project, files: dict[str, str]) -> None:
@@ -118,7 +120,7 @@ PLANTED = {
     "a second link": ("ln index.html twin", "rm twin", "changed index.html, links: "),
     "a directory": ("mkdir d", "rmdir d", "added d: found directory 2755 "),
     "a pipe": ("mkfifo p", "rm p", "added p: found fifo 644 "),
-    "an odd name": ("touch 'a\nadded b'", "rm a*", "odd name a?added?b: "),
+    "an odd name": ("touch 'a\nadded b'", "rm a?added*", "odd name a?added?b: "),
 }
 
 
