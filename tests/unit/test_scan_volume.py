@@ -142,7 +142,14 @@ def test_what_is_published_is_clean(pod: Pod) -> None:
 
 
 def write(text: str) -> Callable[[Path], object]:
-    return lambda content: (content / "index.html").write_text(text)
+    """Put it into the page in one step: a scan may come at any moment."""
+
+    def change(content: Path) -> None:
+        new = content.parent / "beside"
+        new.write_text(text)
+        new.rename(content / "index.html")
+
+    return change
 
 
 def replaced_by(make: Callable[[Path], object]) -> Callable[[Path], object]:
@@ -263,7 +270,8 @@ def test_a_change_is_found_and_told_once(clean: Pod, what: str) -> None:
     for line, pattern in zip(found, expected, strict=True):
         assert re.fullmatch(pattern, line), line
     clean.seen()
-    assert told(clean) == found
+    # A scan may have come between two steps, and have told of that too.
+    assert [told(clean).count(line) for line in found] == [1] * len(found)
     assert clean.status == f"violated: {len(found)} findings"
 
 
@@ -285,7 +293,8 @@ def test_another_change_of_the_same_file_is_another_finding(clean: Pod) -> None:
     write("three")(clean.content)
     second = clean.seen()
     assert first != second
-    assert told(clean) == [*first, *second, f"over: {first[0]}"]
+    said = told(clean)
+    assert [said.count(line) for line in (*first, *second, f"over: {first[0]}")] == [1] * 3
 
 
 ODD = [
