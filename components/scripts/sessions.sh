@@ -1,22 +1,29 @@
 # Stands in scripts that end what others run in the same container, after common.sh.
 # Needs shareProcessNamespace, so that process 1 is the pod's and not this script.
 
-# groups PID: all control groups of a process, in $groups. The processes of a container have the
-# same ones, and those of no other container, whichever version of cgroups the node has.
-# Here and below no process is started: there are many to look at.
-groups() {
-  groups=''
-  while read -r line; do
-    groups="$groups$line "
-  done 2>/dev/null <"/proc/$1/cgroup"
+# This script's own number. (In a container's command Kubernetes makes one `$` of two.)
+read -r self _ </proc/self/stat
+
+# told_apart: whether control groups say which container a process is of; then $group is a line
+# that all processes of this container have in /proc/PID/cgroup, and process 1 hasn't. It works
+# so with either version of cgroups.
+told_apart() {
+  while read -r group <&3 && read -r other <&4; do
+    [ "$group" = "$other" ] || return 0
+  done 2>/dev/null 3<"/proc/$self/cgroup" 4</proc/1/cgroup
+  return 1
 }
 
-# told_apart: whether control groups say here which container a process is of.
-told_apart() {
-  groups $$
-  own=$groups
-  groups 1
-  [ -n "$groups" ] && [ "$groups" != "$own" ]
+# is_here PID: whether it is a process of this container. No process is started for it, nor
+# below: there are many to look at.
+is_here() {
+  while read -r line; do
+    case $line in
+      "$group") return ;;
+      "${group%%:*}:"*) return 1 ;;
+    esac
+  done 2>/dev/null <"/proc/$1/cgroup"
+  return 1
 }
 
 # stand PID: its $state and its $parent, nothing if it is gone.
@@ -39,13 +46,18 @@ look() {
   sessions='' stopped=''
   for process in /proc/[0-9]*; do
     pid=${process#/proc/}
-    groups "$pid"
     stand "$pid"
-    case "$groups:$state" in
-      :* | *: | *:Z*) ;;
-      "$own":*) [ "$pid" = $$ ] || [ "$parent" = $$ ] || sessions="$sessions $pid" ;;
-      *:T*) stopped="$stopped $pid" ;;
-    esac
+    [ -n "$state" ] || continue
+    if is_here "$pid"; then
+      case "$pid $parent $state" in
+        "$self "* | *" $self "* | *" Z"*) ;;
+        *) sessions="$sessions $pid" ;;
+      esac
+    else
+      case $state in
+        T*) stopped="$stopped $pid" ;;
+      esac
+    fi
   done
 }
 

@@ -13,7 +13,8 @@ from components.checks import parse_date
 from components.workload import script
 from tests.unit.shell import Shell, ends_within_a_second, log_of, wait_for
 
-OWN, OTHER, POD = "7:pids:/pod/toolbox\n0::/\n", "7:pids:/pod/app\n0::/../app\n", "0::/../pause\n"
+OWN, OTHER, POD = (f"7:cpu:/\n6:pids:/pod/{name}\n" for name in ("toolbox", "app", "pause"))
+"""Groups that some containers share come first, as they do on nodes with version 1."""
 ENDING = r"^Ending (.*)$"
 
 
@@ -33,7 +34,8 @@ class Pod:
         (first / "status").write_text("Name:\tpause\nState:\tS (sleeping)\nPPid:\t0\n")
         (first / "cgroup").write_text(POD)
         (first / "cmdline").write_bytes(b"/pause\0")
-        (self.proc / "uptime").symlink_to("/proc/uptime")
+        for name in ("uptime", "self"):
+            (self.proc / name).symlink_to(f"/proc/{name}")
         self.tool("strace", "exit 0")
 
     def tool(self, name: str, does: str) -> None:
@@ -172,7 +174,7 @@ def test_a_session_that_is_stopped_ends_too(old: Pod) -> None:
 def test_the_app_and_other_containers_are_left_alone(old: Pod) -> None:
     app = old.other("sh", "-c", "sleep 60; :", "main-app")
     sidecar = old.shell.run("sleep", "60")
-    old.add(sidecar.pid, "7:pids:/pod/toolbox-2\n0::/../toolbox-2\n")
+    old.add(sidecar.pid, OWN.replace("toolbox", "toolbox-2"))
     session = old.session()
     old.toolbox(1)
     wait_for(lambda: session.poll() is not None)

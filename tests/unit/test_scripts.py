@@ -321,6 +321,15 @@ def test_shellcheck_has_nothing_to_say_of_a_script(name: str) -> None:
     assert done.returncode == 0
 
 
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_kubernetes_leaves_a_script_as_it_is(name: str) -> None:
+    """It makes one dollar sign of two in a container's command.
+
+    https://kubernetes.io/docs/tasks/inject-data-application/define-interdependent-environment-variables/
+    """
+    assert "$$" not in (ROOT / "components" / "scripts" / f"{name}.sh").read_text()
+
+
 LOOPS: dict[str, list[object]] = {
     "publish-page": ["{tmp}/page", 60],
     "write-config": ["{tmp}/config.ini", "text", 60],
