@@ -14,7 +14,8 @@ import pytest
 from components.checks import parse_date
 from components.debug import FILE
 from tests.cluster.faults import Process, kill, processes, sandbox, within
-from tests.cluster.project import Cluster, Project, is_ready, restarts
+from tests.cluster.patched import applied, container
+from tests.cluster.project import Cluster, Object, Project, is_ready, restarts
 
 pytestmark = pytest.mark.xdist_group("debug")
 
@@ -144,6 +145,22 @@ def test_what_a_page_says_of_a_toolbox_is_so(demo: Callable[[int], Demo]) -> Non
     assert "No space left on device" in full
     assert is_ready(it.pod)
     assert restarts(it.pod) == 0
+
+
+@pytest.mark.long
+def test_a_toolbox_that_ends_nothing_is_noticed(local_cluster: Cluster, project: Project) -> None:
+    options = {"deadlineSeconds": 1, "intervalSeconds": INTERVAL}
+    project.configure(demos={DEMO: {"toolbox": True, **options}})
+
+    def broken(_: str, spec: Object) -> None:
+        command = container(spec, "toolbox")["command"]
+        assert command[2].count("\n  end_sessions\n") == 1
+        command[2] = command[2].replace("\n  end_sessions\n", "\n  :\n")
+
+    with applied(project, broken):
+        failed = [result for result in project.verified() if not result.passed]
+    assert [result.check for result in failed] == ["deadline kept"]
+    assert "stayed" in failed[0].seen
 
 
 @pytest.mark.long

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from components.checks import Line, debug
+from components.debug import DebugArgs
 from components.manifest import Object
 from tests.unit.simulated import START, always, date, looked, named, refused, unchanging
 
@@ -136,11 +137,14 @@ SCRIPT, SLEEP = "2 S 0 100010 0::/toolbox, sh", "70 S 2 {start} 0::/toolbox, sle
 APP = "15 S 0 100200 0::/app, sh"
 
 
-def processes(*sessions: str) -> Callable[[str, str, float], str]:
+def processes(*sessions: str, stays: bool = False) -> Callable[[str, str, float], str]:
     """What main-app sees: `sessions` begin with their start in seconds after the pod's."""
 
-    def answer(container: str, _command: str, now: float) -> str:
-        assert container == "main-app"
+    def answer(container: str, command: str, now: float) -> str:
+        if container == "toolbox":
+            # The check's own session.
+            assert command == "sleep 15; echo stayed"
+            return "stayed\n" if stays else "Hangup\n"
         lines = [f"{START + now:.0f} {BOOT + now:.2f} S 0 {BOOT * 100}", "2", SCRIPT, APP]
         lines.append(SLEEP.format(start=int((BOOT + now) * 100)))
         for number, session in enumerate(sessions):
@@ -170,7 +174,19 @@ def test_before_the_deadline_sessions_are_fine() -> None:
 
 def test_after_the_deadline_nothing_runs() -> None:
     seen = looked(KEPT, logs=log(CLOSED), answer=processes(), now=700)
-    assert seen == "closed for 100 s, and nothing runs in it"
+    assert seen == "closed for 100 s, and nothing runs in it; a session that began was ended"
+
+
+def test_a_session_of_the_checks_own_that_stays_fails() -> None:
+    seen = refused(KEPT, logs=log(CLOSED), answer=processes(stays=True), now=700)
+    assert "a session stayed for 15 s" in seen
+
+
+def test_an_interval_longer_than_any_session_of_a_check_is_believed() -> None:
+    args: DebugArgs = {"toolbox": True, "deadline_seconds": 600, "interval_seconds": 60}
+    check = named(debug.checks(args), "deadline kept")
+    answer = processes(stays=True)
+    assert looked(check, logs=log(CLOSED), answer=answer, now=700).endswith("runs in it")
 
 
 def test_a_session_that_begins_later_has_the_interval() -> None:
