@@ -148,7 +148,9 @@ def test_what_a_page_says_of_a_toolbox_is_so(demo: Callable[[int], Demo]) -> Non
 
 
 @pytest.mark.long
-def test_a_toolbox_that_ends_nothing_is_noticed(local_cluster: Cluster, project: Project) -> None:
+@pytest.mark.usefixtures("local_cluster")
+def test_a_toolbox_that_ends_nothing_is_noticed(tmp_path: Path) -> None:
+    project = Project(tmp_path)
     options = {"deadlineSeconds": 1, "intervalSeconds": INTERVAL}
     project.configure(demos={DEMO: {"toolbox": True, **options}})
 
