@@ -24,7 +24,8 @@ import pulumi
 
 from .manifest import register
 from .messages import check_keys
-from .workload import Pattern, PodTemplate, WorkloadArgs, empty_dir, labels_of, script
+from .parts import empty_dir, labels_of, once, script
+from .workload import Pattern, PodTemplate, WorkloadArgs
 
 CA = "/etc/ca"
 """Where the sidecar has the CA, `tls.crt` and `tls.key`."""
@@ -112,11 +113,7 @@ def pod(name: str, args: CertRenewalArgs) -> PodTemplate:
                     uses=["watch", "nginx", "issue", "tls"],
                 ),
                 # What comes after a native sidecar starts once there is a certificate.
-                "startupProbe": {
-                    "exec": {"command": ["/bin/sh", "-c", f"[ -e {configuration} ]"]},
-                    "periodSeconds": 1,
-                    "failureThreshold": 300,
-                },
+                "startupProbe": once(configuration),
                 "volumeMounts": [
                     {"name": "ca", "mountPath": CA, "readOnly": True},
                     live,

@@ -21,7 +21,8 @@ import pulumi
 
 from .manifest import Object
 from .messages import check_keys
-from .workload import Pattern, PodTemplate, WorkloadArgs, empty_dir, memory, script
+from .parts import empty_dir, memory, script
+from .workload import Pattern, PodTemplate, WorkloadArgs
 
 FILE = "/data/held"
 """The file that the app has open."""

@@ -18,10 +18,11 @@ import pulumi
 
 from .manifest import register
 from .messages import check_keys
+from .parts import empty_dir, labels_of, script, selector_of
 from .plugin_offer import ENTRY, egress_to_url, greeter, offer
 from .plugin_source import PluginSource, beside, companion, egress_to_source
 from .quantity import parse_quantity
-from .workload import Pattern, PodTemplate, WorkloadArgs, empty_dir, labels_of, script, selector_of
+from .workload import Pattern, PodTemplate, WorkloadArgs
 
 PLUGINS = "/plugins"
 """Where both containers have the bundles, the link `current`, and the fetcher's `status`."""

@@ -18,8 +18,9 @@ import pulumi
 
 from .messages import check_keys
 from .own_pod import CREDENTIALS, OWN_NAME, TOKEN_MOUNT, TOKEN_VOLUME, field
+from .parts import API_ACCESS, script
 from .pod_labeler import PodLabeler, PodLabelerArgs
-from .workload import API_ACCESS, Pattern, PodTemplate, WorkloadArgs, script
+from .workload import Pattern, PodTemplate, WorkloadArgs
 
 LABEL = "version"
 """The label that the sidecar changes."""

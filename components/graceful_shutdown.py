@@ -21,16 +21,8 @@ import pulumi
 
 from .manifest import Object, register
 from .messages import check_keys
-from .workload import (
-    DRAIN,
-    Pattern,
-    PodTemplate,
-    WorkloadArgs,
-    empty_dir,
-    labels_of,
-    script,
-    selector_of,
-)
+from .parts import DRAIN, empty_dir, labels_of, script, selector_of
+from .workload import Pattern, PodTemplate, WorkloadArgs
 
 STATE = "/drain"
 """Where hook, app and sidecar tell each other how far they are."""

@@ -20,7 +20,8 @@ from typing import NotRequired
 import pulumi
 
 from .messages import any_of, check_keys
-from .workload import Pattern, PodTemplate, WorkloadArgs, empty_dir, script
+from .parts import empty_dir, script
+from .workload import Pattern, PodTemplate, WorkloadArgs
 
 DUMPS = "/dumps"
 """Where the sidecar puts its dumps."""

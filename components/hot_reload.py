@@ -25,16 +25,8 @@ import pulumi
 
 from .manifest import register
 from .messages import check_keys
-from .workload import (
-    GENERATION_PORT,
-    Pattern,
-    PodTemplate,
-    WorkloadArgs,
-    empty_dir,
-    labels_of,
-    own_port,
-    script,
-)
+from .parts import GENERATION_PORT, empty_dir, labels_of, once, own_port, script
+from .workload import Pattern, PodTemplate, WorkloadArgs
 
 FILE = "server.conf"
 """The ConfigMap's key."""
@@ -102,11 +94,7 @@ def pod(name: str, args: HotReloadArgs) -> PodTemplate:
                 ),
                 "env": [{"name": "TARGET", "value": "main-app"}],
                 # What comes after a native sidecar starts once there is a configuration.
-                "startupProbe": {
-                    "exec": {"command": ["/bin/sh", "-c", f"[ -e {LIVE}/nginx.conf ]"]},
-                    "periodSeconds": 1,
-                    "failureThreshold": 300,
-                },
+                "startupProbe": once(f"{LIVE}/nginx.conf"),
                 "volumeMounts": [
                     {"name": "source", "mountPath": SOURCE, "readOnly": True},
                     live,

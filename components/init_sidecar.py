@@ -16,7 +16,8 @@ import pulumi
 
 from .manifest import Object
 from .messages import check_keys
-from .workload import Pattern, PodTemplate, WorkloadArgs, empty_dir, script
+from .parts import empty_dir, script
+from .workload import Pattern, PodTemplate, WorkloadArgs
 
 APP_DIRECTORY = "/app"
 """Where the app has the volume."""

@@ -22,8 +22,9 @@ from typing import NotRequired
 import pulumi
 
 from .messages import check_keys
+from .parts import empty_dir, script
 from .quantity import parse_quantity, quantity_text
-from .workload import Pattern, PodTemplate, WorkloadArgs, empty_dir, script
+from .workload import Pattern, PodTemplate, WorkloadArgs
 
 LOG = "/var/log/app/app.log"
 """What the app logs to."""

@@ -13,7 +13,8 @@ import pulumi
 
 from .manifest import Object, register
 from .messages import check_keys
-from .workload import IMAGES, Pattern, PodTemplate, WorkloadArgs, labels_of, script, selector_of
+from .parts import IMAGES, labels_of, script, selector_of
+from .workload import Pattern, PodTemplate, WorkloadArgs
 
 PATTERN = "plugin-source"
 """What its pods are called, and their container."""

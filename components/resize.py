@@ -20,8 +20,9 @@ import pulumi
 
 from .messages import check_keys
 from .own_pod import CREDENTIALS, OWN_NAME, TOKEN_MOUNT, TOKEN_VOLUME
+from .parts import API_ACCESS, OTHER_USER, script
 from .pod_resizer import PodResizer, PodResizerArgs, cpu_bounds
-from .workload import API_ACCESS, OTHER_USER, Pattern, PodTemplate, WorkloadArgs, script
+from .workload import Pattern, PodTemplate, WorkloadArgs
 
 RESIZED = [f"spec.containers[0].resources.{part}.cpu" for part in ("limits", "requests")]
 """What the sidecar changes of its pod; the app comes first."""

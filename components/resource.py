@@ -15,7 +15,8 @@ import pulumi
 
 from .manifest import Object
 from .messages import check_keys
-from .workload import Pattern, PodTemplate, Resources, WorkloadArgs, empty_dir, nginx, script
+from .parts import empty_dir, nginx, script
+from .workload import Pattern, PodTemplate, Resources, WorkloadArgs
 
 
 class ResourceArgs(WorkloadArgs):

@@ -13,7 +13,8 @@ import pulumi
 
 from .manifest import Object, register
 from .messages import check_keys
-from .workload import API_ACCESS, RESOURCES
+from .parts import API_ACCESS
+from .workload import RESOURCES
 
 
 class ApiServer(TypedDict):

@@ -23,17 +23,8 @@ import pulumi
 
 from .manifest import register
 from .messages import check_keys
-from .workload import (
-    GENERATION_PORT,
-    Pattern,
-    PodTemplate,
-    WorkloadArgs,
-    empty_dir,
-    labels_of,
-    memory,
-    own_port,
-    script,
-)
+from .parts import GENERATION_PORT, empty_dir, labels_of, memory, once, own_port, script
+from .workload import Pattern, PodTemplate, WorkloadArgs
 
 KEY = "token"
 """The Secret's key."""
@@ -96,11 +87,7 @@ def pod(name: str, args: SecretRotationArgs) -> PodTemplate:
                     uses=["watch", "nginx", "tokens"],
                 ),
                 # What comes after a native sidecar starts once there is a configuration.
-                "startupProbe": {
-                    "exec": {"command": ["/bin/sh", "-c", f"[ -e {LIVE}/nginx.conf ]"]},
-                    "periodSeconds": 1,
-                    "failureThreshold": 300,
-                },
+                "startupProbe": once(f"{LIVE}/nginx.conf"),
                 "volumeMounts": [
                     {"name": "token", "mountPath": SOURCE, "readOnly": True},
                     live,

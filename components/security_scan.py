@@ -22,7 +22,8 @@ import pulumi
 
 from .manifest import Object, register
 from .messages import any_of, check_keys
-from .workload import Pattern, PodTemplate, WorkloadArgs, empty_dir, labels_of, script
+from .parts import empty_dir, labels_of, once, script
+from .workload import Pattern, PodTemplate, WorkloadArgs
 
 SOURCE = "/etc/published"
 """Where both sidecars have the ConfigMap."""
@@ -90,7 +91,7 @@ def pod(name: str, args: SecurityScanArgs) -> PodTemplate:
                     *("scan-volume", "scanner", SOURCE, CONTENT, BASELINE, VERDICT, interval),
                     uses=["watch", "scan"],
                 ),
-                "startupProbe": _once(f"{VERDICT}/status"),
+                "startupProbe": once(f"{VERDICT}/status"),
                 "volumeMounts": [
                     source,
                     {**content, "readOnly": True},
@@ -114,7 +115,7 @@ def pod(name: str, args: SecurityScanArgs) -> PodTemplate:
                     uses=["watch"],
                 ),
                 # The app starts once all files are there.
-                "startupProbe": _once("/tmp/done"),
+                "startupProbe": once("/tmp/done"),
                 "volumeMounts": [
                     source,
                     content,
@@ -131,11 +132,6 @@ def pod(name: str, args: SecurityScanArgs) -> PodTemplate:
             *([empty_dir("tmp", "1Mi")] if signals else []),
         ],
     )
-
-
-def _once(file: str) -> Object:
-    command = ["/bin/sh", "-c", f"[ -e {file} ]"]
-    return {"exec": {"command": command}, "periodSeconds": 1, "failureThreshold": 300}
 
 
 def _check(args: SecurityScanArgs) -> None:

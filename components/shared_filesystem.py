@@ -14,7 +14,8 @@ from typing import NotRequired
 import pulumi
 
 from .messages import check_keys
-from .workload import Pattern, PodTemplate, WorkloadArgs, empty_dir, nginx, script
+from .parts import empty_dir, nginx, once, script
+from .workload import Pattern, PodTemplate, WorkloadArgs
 
 PAGES = "/usr/share/nginx/html"
 """Where the app has the volume."""
@@ -56,13 +57,8 @@ def pod(_name: str, args: SharedFilesystemArgs) -> PodTemplate:
                     _PAGE,
                     args.get("interval_seconds", 10),
                 ),
-                # What comes after a native sidecar starts once this succeeds. One that is slow
-                # has five minutes before it is started again.
-                "startupProbe": {
-                    "exec": {"command": ["/bin/sh", "-c", f"[ -e {_PAGE} ]"]},
-                    "periodSeconds": 1,
-                    "failureThreshold": 300,
-                },
+                # What comes after a native sidecar starts once there is a page.
+                "startupProbe": once(_PAGE),
                 "volumeMounts": [{"name": "shared-data", "mountPath": "/data"}],
             }
         ],

@@ -16,7 +16,8 @@ from typing import NotRequired
 import pulumi
 
 from .messages import check_keys
-from .workload import Pattern, PodTemplate, WorkloadArgs, script
+from .parts import script
+from .workload import Pattern, PodTemplate, WorkloadArgs
 
 
 class SignalArgs(WorkloadArgs):

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from components.workload import DRAIN
+from components.parts import DRAIN
 from policy.manifests import Manifests, Part, found, inner, plain, texts
 from policy.model import Finding
 

@@ -1,6 +1,6 @@
 """All rules, in the order in which they are reported."""
 
-from components.workload import DRAIN
+from components.parts import DRAIN
 from policy import budget, containers, endings, namespaces, pod_security, rbac, tokens, volumes
 from policy.model import Level, Rule
 

@@ -29,12 +29,13 @@ from components.graceful_shutdown import READY_PORT
 from components.health import MOST_DUMPS
 from components.log_processing import LARGEST, MASKED_KEY, SMALLEST
 from components.messages import any_of
+from components.parts import GENERATION_PORT
 from components.plugin_offer import port_of
 from components.quantity import millicores, parse_quantity
 from components.restricted_namespace import ApiServer as ApiServerArgs
 from components.security_scan import ACTIONS, FILE_NAME, SIGNALS
 from components.usage import KEYS, RESOURCE_NAMES
-from components.workload import GENERATION_PORT, Resources
+from components.workload import Resources
 
 
 def _quantity(value: object) -> str:

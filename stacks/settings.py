@@ -16,10 +16,10 @@ from typing import Any, cast
 from components.graceful_shutdown import GracefulShutdownArgs, grace_period, seconds
 from components.manifest import Object
 from components.messages import any_of
+from components.parts import IMAGES
 from components.quantity import parse_quantity
 from components.usage import Usage, texts, total
 from components.workload import (
-    IMAGES,
     RESOURCES,
     Pattern,
     PodTemplate,

@@ -7,7 +7,7 @@ import re
 
 from ..graceful_shutdown import END_SECONDS, READY_PORT, STATE, GracefulShutdownArgs
 from ..manifest import Object
-from ..workload import DRAIN
+from ..parts import DRAIN
 from . import SLACK, Check, Live, UnmetError
 
 # What the sidecar counts before, during and after a request; it looks when a file is written.

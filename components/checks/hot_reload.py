@@ -1,7 +1,7 @@
 """nginx serves what the ConfigMap says, loads it again without losing a request, can't write."""
 
 from ..hot_reload import FILE, LIVE, PID_FILE, SOURCE, HotReloadArgs
-from ..workload import GENERATION_PORT
+from ..parts import GENERATION_PORT
 from . import SLACK, SYNC, Check, Live, UnmetError, read_only
 
 REQUESTS, RELOADS = 200, 5

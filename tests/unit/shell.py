@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from components.workload import script
+from components.parts import script
 
 
 class Shell:

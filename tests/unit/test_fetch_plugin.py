@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from components.parts import script
 from components.plugin_offer import ENTRY, greeter
-from components.workload import script
 from tests.unit.shell import Shell, ends_within_a_second, log_of, wait_for
 
 MOST = 1 << 20

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from components.workload import script
+from components.parts import script
 from tests.unit.shell import Shell, ends_within_a_second, log_of, wait_for
 
 LINE = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}) (.*)")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from components.checks import parse_date
-from components.workload import script
+from components.parts import script
 from tests.unit.shell import Shell, ends_within_a_second, log_of, wait_for
 
 OWN, OTHER, POD = (f"7:cpu:/\n6:pids:/pod/{name}\n" for name in ("toolbox", "app", "pause"))

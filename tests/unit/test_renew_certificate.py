@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from components.workload import script
+from components.parts import script
 from tests import authority
 from tests.authority import openssl
 from tests.unit.shell import Shell, ends_within_a_second, log_of, wait_for

@@ -1,7 +1,7 @@
 from typing import Any
 
+from components.parts import API_ACCESS
 from components.restricted_namespace import RestrictedNamespace
-from components.workload import API_ACCESS
 from tests.unit.patterns import PATTERNS, args_of
 from tests.unit.recorder import Registered, pod_of, registered
 

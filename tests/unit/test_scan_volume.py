@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from components.workload import script
+from components.parts import script
 from tests.unit.shell import Shell, ends_within_a_second, log_of, wait_for
 
 FILES = {"app.conf": "greeting = Hello\n", "index.html": "<h1>Hello</h1>\n"}

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from components.workload import script
+from components.parts import script
 from tests.unit.api_server import ApiServer
 from tests.unit.shell import Shell, ends_within_a_second, log_of, wait_for
 from tools.paths import ROOT

@@ -14,7 +14,7 @@ from threading import Thread
 
 import pytest
 
-from components.workload import script
+from components.parts import script
 from tests.unit.shell import Shell, ends_within_a_second, log_of, wait_for
 
 FIRST, SECOND, THIRD = "first-token-of-all", "second.token~of+all/==", "third_token_of_all"

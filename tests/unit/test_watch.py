@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from components.workload import script
+from components.parts import script
 from tests.unit.shell import Shell, ends_within_a_second, log_of, wait_for
 
 LOOK = 'watch "$1" "$2"; echo ready; while change; do echo "seen $(cat "$1/file")"; done'
