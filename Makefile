@@ -92,9 +92,10 @@ lint:
 	$(ACTIONLINT) -shellcheck .venv/bin/shellcheck -pyflakes ''
 	.venv/bin/zizmor --offline --persona auditor --quiet .github
 
+# Scripts are tried in real time: most tests wait more than they work.
 unit:
 	@$(INSTALL) test
-	.venv/bin/python -m pytest -q -n 2 tests/unit
+	.venv/bin/python -m pytest -q -n 3 tests/unit
 
 docs:
 	@$(INSTALL) docs
