@@ -40,13 +40,12 @@ def swap(watched: Path, text: str) -> None:
         (watched / "file").symlink_to("..data/file")
 
 
-# Without the watch, an hour would pass in these three.
 def test_a_file_that_is_written_is_seen_at_once(with_watcher: Shell, watched: Path) -> None:
     process = start(with_watcher, watched, 3600)
     wait_for(lambda: "ready" in log_of(process))
     for number in range(20):
         (watched / "file").write_text(f"version {number}")
-        wait_for(lambda number=number: f"seen version {number}\n" in log_of(process))
+        wait_for(lambda number=number: f"seen version {number}\n" in log_of(process), 1)
 
 
 def test_a_file_that_is_renamed_into_place_is_seen_at_once(
@@ -57,7 +56,7 @@ def test_a_file_that_is_renamed_into_place_is_seen_at_once(
     for number in range(20):
         (watched / "new").write_text(f"version {number}")
         (watched / "new").rename(watched / "file")
-        wait_for(lambda number=number: f"seen version {number}\n" in log_of(process))
+        wait_for(lambda number=number: f"seen version {number}\n" in log_of(process), 1)
 
 
 def test_the_kubelets_swap_is_seen_again_and_again(with_watcher: Shell, watched: Path) -> None:
@@ -66,7 +65,7 @@ def test_the_kubelets_swap_is_seen_again_and_again(with_watcher: Shell, watched:
     wait_for(lambda: "ready" in log_of(process))
     for number in range(20):
         swap(watched, f"version-{number}")
-        wait_for(lambda number=number: f"seen version-{number}\n" in log_of(process))
+        wait_for(lambda number=number: f"seen version-{number}\n" in log_of(process), 1)
 
 
 def test_an_image_without_a_watcher_is_said_and_looks_every_so_often(
