@@ -8,6 +8,7 @@ The official CLI ships the full host, which sets up virtual environments too.
 import os
 import runpy
 import selectors
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -75,7 +76,9 @@ def main() -> None:
     server.start()
     sys.stdout.write(f"{port}\n")
     sys.stdout.flush()
-    # The engine ends its plugins with an interrupt, unless it was killed itself.
+    # The engine ends its plugins with an interrupt, unless it was killed itself. What a script has
+    # started in the background ignores interrupts: the engine would wait five seconds each time.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     engine = os.getppid()
     with suppress(KeyboardInterrupt):
         while os.getppid() == engine:
