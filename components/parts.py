@@ -1,6 +1,7 @@
 """What the pods of all patterns are made of: images, scripts, probes, volumes, labels."""
 
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 import pulumi
@@ -66,10 +67,14 @@ def script(name: str, container: str, *args: object, uses: Sequence[str] = ()) -
     if any(isinstance(arg, pulumi.Output) for arg in args):
         raise ValueError(f"{container}: its script takes plain values, and no Output")
     # The script's own comment comes first: it is what a process list shows.
-    comment, _, body = (_SCRIPTS / f"{name}.sh").read_text().partition("\n\n")
-    shared = [(_SCRIPTS / f"{other}.sh").read_text() for other in ("common", *uses)]
-    text = "\n".join([f"{comment}\n", *shared, body])
+    comment, _, body = _read(name).partition("\n\n")
+    text = "\n".join([f"{comment}\n", *map(_read, ("common", *uses)), body])
     return ["/bin/sh", "-c", text, container, *map(str, args)]
+
+
+@cache
+def _read(name: str) -> str:
+    return (_SCRIPTS / f"{name}.sh").read_text()
 
 
 def nginx(container: str, directory: str, port: int, mounts: Sequence[Object] = ()) -> Object:

@@ -321,8 +321,11 @@ class Pattern(pulumi.ComponentResource):
             "usage": texts(usage_of(pod_specs(template, args))),
             "commands": [command.format_map(words) for command in commands],
         }
+        # As a whole: `from_input` makes several outputs of each key and value of a mapping.
+        known = pulumi.Output.from_input(None)
         for output, value in outputs.items():
-            setattr(self, output, pulumi.Output.from_input(value))
+            found = isinstance(value, pulumi.Output)
+            setattr(self, output, value if found else known.apply(lambda _, it=value: it))
         self.register_outputs(outputs)
 
 

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import cached_property
 from importlib import import_module
 from types import ModuleType
 from typing import Any, cast
@@ -65,7 +66,7 @@ class Instance:
     args: Mapping[str, Any]
     """Arguments of the pattern's component."""
 
-    @property
+    @cached_property
     def template(self) -> PodTemplate:
         """The pod of its pattern, before images and resources are chosen."""
         return self.module.pod(self.name, self.args)
@@ -80,7 +81,7 @@ class Instance:
         """What `images` may name: roles and its containers."""
         return [*IMAGES, *self.template.names]
 
-    @property
+    @cached_property
     def pod_specs(self) -> list[tuple[Object, WorkloadArgs]]:
         """The pods that its component would register, each with the arguments of its workload.
 
@@ -88,7 +89,7 @@ class Instance:
         """
         return pod_specs(self.template, cast(WorkloadArgs, self.args))
 
-    @property
+    @cached_property
     def usage(self) -> Usage:
         """What all its pods count together."""
         return usage_of(self.pod_specs)
