@@ -4,23 +4,6 @@
 # has ever answered; `failures`, how often it has not, in a row; `occurrence`, the name of the dump
 # that the present trouble has got, or none; `good`, how often it has answered well since.
 
-# start PID: when that process started, in `ticks`: with it a number says which process it is.
-# False if there is none.
-start() {
-  read -r line 2>/dev/null <"/proc/$1/stat" || return 1
-  # The name, in brackets, may have anything in it.
-  line=${line##*) }
-  read -r code _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ ticks _ <<END
-$line
-END
-  [ "$code" != Z ]
-}
-
-# runs: whether it is still there, and no other process under its number.
-runs() {
-  start "${process%:*}" && [ "$ticks" = "${process#*:}" ]
-}
-
 # meet PROCESS: nothing is known of it yet.
 meet() {
   moment

@@ -2,7 +2,7 @@
 interval=$1
 
 while :; do
-  if ! pid=$(target); then
+  if ! found; then
     echo "$pid"
   elif catches "$pid" HUP; then
     echo "Sending SIGHUP to main process..."

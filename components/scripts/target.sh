@@ -61,6 +61,35 @@ $pid"
   echo "$pid"
 }
 
+# start PID: when that process started, in `ticks`: with it a number says which process it is.
+# False if there is none.
+start() {
+  read -r line 2>/dev/null <"/proc/$1/stat" || return 1
+  # The name, in brackets, may have anything in it.
+  line=${line##*) }
+  read -r code _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ ticks _ <<END
+$line
+END
+  [ "$code" != Z ]
+}
+
+# runs: whether `process`, a number and when it started, is still there, and no other process
+# under its number.
+runs() {
+  start "${process%:*}" && [ "$ticks" = "${process#*:}" ]
+}
+
+# found: TARGET's process number is in `pid`, or why there is none. One that still runs is not
+# looked for again: a look at all processes takes many of its own.
+found() {
+  if ! runs; then
+    pid=$(target) || return 1
+    start "$pid" || { pid="No process $TARGET to signal" && return 1; }
+    process=$pid:$ticks
+  fi
+}
+process=0:0
+
 # catches PID SIGNAL: whether the process would survive that signal. Signal N is bit N-1 of the
 # mask.
 catches() {

@@ -116,6 +116,17 @@ def test_the_sender_signals_the_app_and_nothing_that_looks_like_it(shell: Shell)
     assert [process.poll() for process in [*others, app, sender]] == [None] * 4
 
 
+def test_the_sender_finds_an_app_that_was_started_again(shell: Shell) -> None:
+    app = shell.start("signal-app", "anew", "Got it", "60")
+    sender = sender_of(shell, "0.1", target="anew")
+    wait_for(lambda: "Got it" in log_of(app))
+    app.kill()
+    app.wait()
+    wait_for(lambda: "No process anew to signal" in log_of(sender))
+    again = shell.start("signal-app", "anew", "Got it again", "60")
+    wait_for(lambda: "Got it again" in log_of(again))
+
+
 def test_the_sender_passes_over_subshells_of_the_app(shell: Shell) -> None:
     app = shell.run(
         "sh", "-c", "trap 'echo one' HUP; (while :; do sleep 0.1; done) & wait; wait", "app-2"
