@@ -92,6 +92,15 @@ def sandbox(pod: Any) -> Process:
     return running[0]
 
 
+def spawned(process: Process) -> int:
+    """How many processes and threads its PID namespace has had so far; asking adds one.
+
+    Each takes the next number, so the newest has the count for its number.
+    """
+    namespace = f"/proc/{_node()['pid']}/root/proc/{process.pid}/ns/pid"
+    return int(run("nsenter", f"--pid={namespace}", "sh", "-c", "echo $$"))
+
+
 def root(process: Process) -> Path:
     """The file system of a container, as its process sees it."""
     return Path(f"/proc/{_node()['pid']}/root/proc/{process.pid}/root")

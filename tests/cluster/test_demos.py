@@ -8,6 +8,7 @@ from contextlib import ExitStack
 import pytest
 
 from stacks.model import PATTERNS
+from tests.cluster.faults import processes, spawned
 from tests.cluster.patched import applied
 from tests.cluster.project import Cluster, Object, Project, is_ready, restarts
 
@@ -73,6 +74,60 @@ def test_the_labeler_can_change_nothing_but_its_own_label(
     assert local_cluster.run(*where, command) in ("403", "422")
     allowed = command.replace(json.dumps(patch), '{"metadata":{"labels":{"version":"by-hand"}}}')
     assert local_cluster.run(*where, allowed.replace(pod, own)) == "200"
+
+
+SPAWNED = {
+    "cert-renewal/cert-renewer": 64,
+    "cert-renewal/main-app": 17,
+    "debug": 24,
+    "dependency-injection-demo-source/plugin-source": 13,
+    "dependency-injection/main-app": 24,
+    "dependency-injection/plugin-fetcher": 7,
+    "env-inherit/main-app": 18,
+    "env-inherit/version-updater": 14,
+    "graceful-shutdown/drain-keeper": 36,
+    "graceful-shutdown/main-app": 0,
+    "health": 63,
+    "hot-reload": 8,
+    "init-sidecar/main-app": 4,
+    "init-sidecar/sidecar-config-updater": 6,
+    "log-processing": 54,
+    "resize": 7,
+    "resource": 537,
+    "secret-rotation/main-app": 3,
+    "secret-rotation/token-keeper": 8,
+    "security-scan/main-app": 6,
+    "security-scan/publisher": 24,
+    "security-scan/scanner": 211,
+    "shared-filesystem/main-app": 0,
+    "shared-filesystem/sidecar-config": 30,
+    "signal": 53,
+}
+"""Processes a minute by pod, or by container where it has processes of its own, as they were
+counted when they were last made fewer. Who needs more of them says why here."""
+
+
+@pytest.mark.usefixtures("since")
+def test_no_pod_spawns_more_processes_than_it_did(local_cluster: Cluster, project: Project) -> None:
+    def counts() -> dict[str, int]:
+        found: dict[str, int] = {}
+        for pod in local_cluster.pods(project.namespace):
+            shared = pod.spec.share_process_namespace
+            demo = pod.metadata.labels["app.kubernetes.io/instance"].removesuffix("-demo")
+            running = processes(pod)
+            for name in [*running][:1] if shared else running:
+                found[demo if shared else f"{demo}/{name}"] = spawned(running[name])
+        return found
+
+    before = counts()
+    time.sleep(60)
+    after = counts()
+    # Asking takes a process too.
+    grown = {name: after[name] - before[name] - 1 for name in after}
+    # A minute may begin anywhere in a sidecar's interval, and a busy node has probes wait.
+    allowed = {name: 1.25 * count + 4 for name, count in SPAWNED.items()}
+    assert grown.keys() == allowed.keys()
+    assert {name: seen for name, seen in grown.items() if seen > allowed[name]} == {}
 
 
 def test_after_a_minute_nothing_has_restarted(
