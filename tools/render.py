@@ -6,7 +6,7 @@ https://www.pulumi.com/docs/iac/concepts/testing/unit/
 """
 
 import runpy
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -87,13 +87,23 @@ class _Mocks(runtime.Mocks):
         raise CommandError(f"{args.token} needs an engine: it can't be rendered.")
 
 
-def render(stack: str, secrets: bool = False, config: Object | None = None) -> list[Rendered]:
+def program() -> None:
+    """The project's own program."""
+    runpy.run_path(str(paths.ROOT), run_name="__main__")
+
+
+def render(
+    stack: str,
+    secrets: bool = False,
+    config: Object | None = None,
+    program: Callable[[], None] = program,
+) -> list[Rendered]:
     """The objects of a stack, dependencies first, secrets readable only if asked for.
 
-    `config` is what the stack's file configures, which is read if it is not given.
-    Raises CommandError where it is wrong.
+    `config` is what the stack's file configures, which is read if it is not given; `program`
+    registers them. Raises CommandError where the configuration is wrong.
     """
-    monitor = _run(stack, engine.stack_config(stack) if config is None else config)
+    monitor = _run(stack, engine.stack_config(stack) if config is None else config, program)
     depths = _depths(monitor)
     found = [
         Rendered(
@@ -112,11 +122,11 @@ def outputs(stack: str, config: Object) -> dict[str, Object]:
 
     Raises CommandError where its configuration is wrong.
     """
-    return _run(stack, config).outputs
+    return _run(stack, config, program).outputs
 
 
-def _run(stack: str, config: Object) -> _Monitor:
-    """The monitor with which the program has run."""
+def _run(stack: str, config: Object, program: Callable[[], None]) -> _Monitor:
+    """The monitor with which a program has run."""
     monitor = _Monitor()
     runtime.set_mocks(
         cast(Any, monitor).mocks,
@@ -127,14 +137,10 @@ def _run(stack: str, config: Object) -> _Monitor:
     )
     runtime.set_all_config(encoded(config))
     try:
-        cast(Any, runtime).test(lambda: _program())()
+        cast(Any, runtime).test(lambda: program())()
     except pulumi.RunError as error:
         raise CommandError(str(error)) from None
     return monitor
-
-
-def _program() -> None:
-    runpy.run_path(str(paths.ROOT), run_name="__main__")
 
 
 def _depths(monitor: _Monitor) -> dict[str, int]:

@@ -7,6 +7,7 @@
     python3 tools/toolchain.py e2e     # and what the cluster tests run
     python3 tools/toolchain.py verify  # the virtual environment, and what looks at a cluster
     python3 tools/toolchain.py docs    # the virtual environment and what draws the pictures
+    python3 tools/toolchain.py bench   # what local needs, and what it is measured against
 
 Runs under the system's Python, before there is a virtual environment, so it
 uses the standard library alone. On Debian as root it installs the packages it
@@ -30,7 +31,7 @@ if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from tools.errors import CommandError
-from tools.paths import GO, ROOT, built
+from tools.paths import CACHE, GO, ROOT, built
 from tools.programs import BINARIES, NODE, TESTS, VERIFY, missing
 
 VENV = ROOT / ".venv"
@@ -38,6 +39,10 @@ LAUNCHERS = ROOT / "tools" / "launchers"
 PYTHON = (3, 11)
 PULUMI = (3, 225)
 """The oldest CLI that is used as it is found; the one that is built otherwise."""
+
+_PEERS = ROOT / "requirements-bench.txt"
+PEERS = CACHE / "bin" / f"cdk8s-{hashlib.sha256(_PEERS.read_bytes()).hexdigest()[:12]}"
+"""The virtual environment of what the benchmarks compare with."""
 
 GOALS: dict[str, dict[str, str]] = {
     "python": {},
@@ -47,6 +52,7 @@ GOALS: dict[str, dict[str, str]] = {
     "e2e": {**NODE, **VERIFY},
     "verify": VERIFY,
     "docs": {},
+    "bench": NODE,
 }
 """What can be installed, and the system's programs for it."""
 
@@ -203,6 +209,20 @@ def kube_score() -> None:
     _go_install("kube-score", "kube-score 1.20.0", [package], [])
 
 
+def peers() -> None:
+    """Build or install what the benchmarks hold the project against."""
+    _go_install("helm", "Helm 4.3.1", ["helm.sh/helm/v4/cmd/helm"], [])
+    _go_install("kwok", "kwok 0.8.0", ["sigs.k8s.io/kwok/cmd/kwok"], [])
+    if not (PEERS / ".installed").exists():
+
+        def install() -> None:
+            run(sys.executable, "-m", "venv", PEERS)
+            run(PEERS / "bin" / "python", "-m", "pip", "install", "--quiet", "-r", _PEERS)
+            (PEERS / ".installed").touch()
+
+        step("cdk8s", install)
+
+
 def d2() -> None:
     """Build D2, which draws the pictures of the documentation."""
     _go_install("d2", "D2 0.7.1", ["oss.terrastruct.com/d2"], [])
@@ -271,7 +291,7 @@ def _digest(*files: Path) -> str:
 
 def install(goal: str) -> None:
     """Install what a goal needs."""
-    local = goal in ("local", "e2e")
+    local = goal in ("local", "e2e", "bench")
     if local and platform.system() != "Linux":
         raise CommandError("The local cluster needs Linux; other stacks go to your own clusters.")
     system_packages(GOALS[goal])
@@ -290,6 +310,8 @@ def install(goal: str) -> None:
         work.append(kubectl)
     if goal == "docs":
         work.append(d2)
+    if goal == "bench":
+        work.append(peers)
     with ThreadPoolExecutor() as pool:
         running: list[Future[None]] = [pool.submit(task) for task in work]
     for task in running:

@@ -1,4 +1,4 @@
-"""The engine ends its plugins with an interrupt, and waits five seconds for those that ignore it."""
+"""The engine ends its plugins with an interrupt, and waits five seconds for who ignores it."""
 
 import signal
 import subprocess

@@ -122,8 +122,8 @@ def main(arguments: list[str]) -> None:
     """Serve until the engine ends the process; the first argument is the engine's address."""
     if not arguments:
         sys.exit("pulumi-resource-kubernetes is started by Pulumi's engine, with its address.")
-    # The engine ends us with an interrupt, which what a script has started in the background ignores:
-    # then it would wait five seconds each time.
+    # The engine ends us with an interrupt, which what a script has started in the background
+    # ignores: then it would wait five seconds each time.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(_serve(arguments[0]))
