@@ -10,6 +10,7 @@ FORMAT ?=
 BASE ?=
 FILE ?=
 COMMIT ?=
+PARTS ?=
 
 INSTALL = python3 tools/toolchain.py
 TOOLS = .venv/bin/python -m tools
@@ -22,7 +23,7 @@ PACKAGE = --quiet --no-index --no-deps --no-build-isolation --upgrade --target .
 ASSENT = $(if $(filter 1,$(YES)),--yes)
 
 .PHONY: help up down preview drift recover verify render diff policy report env test lint unit docs \
-	e2e e2e-long cluster-down cluster-status touched kubeconfig comment issue
+	e2e e2e-long bench cluster-down cluster-status touched kubeconfig comment issue
 
 help:
 	@sed -n 's/^| `\(make [a-z][^`]*\)`[^|]* | \(.*\) |$$/\1\n    \2/p' README.md
@@ -111,6 +112,11 @@ e2e-long:
 	@$(INSTALL) e2e
 	.venv/bin/python -m pytest -q -n 3 --dist loadgroup --no-loadscope-reorder -m 'long and not alone' tests/cluster
 	.venv/bin/python -m pytest -q -m alone tests/cluster
+
+# Takes half an hour on a machine that does nothing else.
+bench:
+	@$(INSTALL) bench
+	.venv/bin/python -m tests.bench $(PARTS)
 
 # What only the workflows in .github call.
 touched:

@@ -61,6 +61,13 @@ class Program:
         """What the program exports."""
         return self._json("stack", "output")
 
+    def registered(self) -> list[Object]:
+        """The Kubernetes objects that a preview registers, as the program declares them."""
+        steps = self._json("preview")["steps"]
+        states = [step["newState"] for step in steps if "newState" in step]
+        found = [state for state in states if state["type"].startswith("kubernetes:")]
+        return [state["inputs"] for state in found]
+
     def _json(self, *words: str) -> Object:
         """What a command prints, read."""
         return json.loads(self._read(*words, "--json"))

@@ -117,13 +117,6 @@ class Project(Program):
         words = [word for word in drift.COMMAND if word != "--json"]
         return drift.rows(self._json(*words))
 
-    def registered(self) -> list[Object]:
-        """The Kubernetes objects that a preview registers, as the program declares them."""
-        steps = self._json("preview")["steps"]
-        states = [step["newState"] for step in steps if "newState" in step]
-        found = [state for state in states if state["type"].startswith("kubernetes:")]
-        return [state["inputs"] for state in found]
-
 
 def _change(operation: str, fields: Iterable[str] | None, forcing: Iterable[str] | None) -> Change:
     return Change(operation, frozenset(fields or ()), frozenset(forcing or ()))

@@ -1,28 +1,21 @@
 """A configuration changes under a running nginx: how fast, at what price, and if it is wrong."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from components.checks import SYNC
-from components.hot_reload import FILE, SOURCE
 from tests.cluster import load
 from tests.cluster.clients import clients
-from tests.cluster.faults import Process, in_network, kill, processes, root, within
-from tests.cluster.patched import applied, container
-from tests.cluster.project import Cluster, Object, Project, is_ready, restarts
-from tools.programs import run
+from tests.cluster.faults import kill, processes, within
+from tests.cluster.project import Cluster, Project, is_ready, restarts
+from tests.cluster.reloads import DEMO, Watched, directives, watched
 
 pytestmark = pytest.mark.xdist_group("hot-reload")
 
-DEMO = "hot-reload"
 CHANGES, REQUESTS, RELOADS = 100, 10_000, 20
-
-
-def directives(text: str) -> str:
-    return f'location / {{ return 200 "{text}"; }}'
 
 
 def configured(project: Project, text: str) -> None:
@@ -111,56 +104,17 @@ def test_a_sidecar_that_is_killed_goes_on_from_what_nginx_serves(
     assert pod
 
 
-def writable(_: str, spec: Object) -> None:
-    """Let the test write what the sidecar watches."""
-    for volume in spec["volumes"]:
-        if volume["name"] == "source":
-            volume.pop("configMap")
-            volume["emptyDir"] = {"sizeLimit": "1Mi"}
-    for mount in container(spec, "config-reloader")["volumeMounts"]:
-        if mount["name"] == "source":
-            mount["readOnly"] = False
-
-
 @pytest.fixture(scope="module")
-def watched(
-    local_cluster: Cluster, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[Process, Callable[[str], None]]]:
-    """nginx, and what writes its configuration as an editor would: beside, then renamed."""
-    project = Project(tmp_path_factory.mktemp("watched"))
-    configured(project, directives("of nobody"))
-    with applied(project, writable, available=False):
-
-        def started() -> Process | None:
-            found = [processes(pod) for pod in local_cluster.pods(project.namespace)]
-            return found[0].get("config-reloader") if found else None
-
-        source = root(within(60, started)) / SOURCE.lstrip("/")
-
-        def write(text: str) -> None:
-            (source / "new").write_text(directives(text))
-            (source / "new").rename(source / FILE)
-
-        write("first")
-        within(60, lambda: is_ready(local_cluster.pod(project.namespace, DEMO)))
-        yield processes(local_cluster.pod(project.namespace, DEMO))["main-app"], write
+def changing(local_cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
+    with watched(local_cluster, Project(tmp_path_factory.mktemp("watched"))) as found:
+        yield found
 
 
 @pytest.mark.long
 def test_a_file_that_changes_is_served_within_a_second(
-    watched: tuple[Process, Callable[[str], None]], capsys: pytest.CaptureFixture[str]
+    changing: Watched, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    process, write = watched
-    times: list[float] = []
-    ask = in_network(process, "curl", "--silent", "--max-time", "5", "http://127.0.0.1:8080/")
-    for number in range(CHANGES):
-        text = f"change {number}"
-        write(text)
-        started = time.monotonic()
-        while run(*ask) != text:
-            assert time.monotonic() < started + 10, text
-        times.append(time.monotonic() - started)
-    times.sort()
+    times = sorted(changing.time(f"change {number}") for number in range(CHANGES))
     with capsys.disabled():
         middle, last = times[CHANGES // 2], times[int(CHANGES * 0.99) - 1]
         print(f"\nchange to served: p50 {middle * 1000:.0f} ms, p99 {last * 1000:.0f} ms")
@@ -169,12 +123,11 @@ def test_a_file_that_changes_is_served_within_a_second(
 
 @pytest.mark.long
 def test_twenty_reloads_lose_none_of_ten_thousand_requests(
-    watched: tuple[Process, Callable[[str], None]], capsys: pytest.CaptureFixture[str]
+    changing: Watched, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    process, write = watched
-    with clients(process, load, 8080) as asking:
+    with clients(changing.process, load, 8080) as asking:
         for number in range(RELOADS):
-            write(f"reload {number}")
+            changing.write(f"reload {number}")
             time.sleep(1)
         seen = asking.end()
     answers: dict[str, int] = seen["answers"]

@@ -1,0 +1,1 @@
+"""Holds the project against what people would use instead: `make bench`."""

@@ -1,0 +1,55 @@
+"""Takes all figures and writes docs/benchmarks.*: python -m tests.bench [render] [deploy] [run].
+
+A part that is named replaces its figures, and those of the other parts stay.
+"""
+
+import sys
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from tests.bench import environment, live, offline, page, running
+from tests.bench.model import Results
+from tools import cluster
+from tools.errors import CommandError
+
+PARTS = {"render": offline.measures, "deploy": live.measures, "run": running.measures}
+
+
+def main() -> None:
+    """Measure, then write; nothing is written if a part fails."""
+    names = sys.argv[1:] or list(PARTS)
+    if unknown := set(names) - PARTS.keys():
+        sys.exit(f"found {', '.join(sorted(unknown))}, allowed is {', '.join(PARTS)}")
+    started = time.monotonic()
+
+    def say(text: str) -> None:
+        print(f"{time.monotonic() - started:6.0f} s  {text}", file=sys.stderr, flush=True)
+
+    before = page.read()
+    results = Results(
+        machine=environment.machine(),
+        versions=environment.versions(),
+        measures=before.measures if before else [],
+        profile=before.profile if before else {},
+    )
+    try:
+        if names != ["render"]:
+            cluster.up(say)
+        with TemporaryDirectory() as folder:
+            for name in names:
+                part = Path(folder, name)
+                part.mkdir()
+                for measure in PARTS[name](part, say):
+                    results.add(measure)
+                    say(f"{measure.name}: {page.ratio(measure.ratio)} of {measure.peer}")
+                if name == "render":
+                    results.profile = offline.profile(part)
+    except CommandError as error:
+        sys.exit(str(error))
+    page.write(results)
+    say(f"written: {page.PAGE.name}")
+
+
+if __name__ == "__main__":
+    main()

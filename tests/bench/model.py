@@ -1,0 +1,62 @@
+"""What a measurement has found, as it is kept in docs/benchmarks.json."""
+
+from statistics import median
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Measure(BaseModel):
+    """A figure of ours beside that of a peer doing the same work, taken in turn."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    group: str
+    """Heading under which the page shows it."""
+    name: str
+    """What is measured."""
+    peer: str
+    """What it is held against."""
+    unit: Literal["s", "MiB", "mCPU", "processes/min", "requests", "objects"] = "s"
+    ours: list[float]
+    """A figure a run."""
+    theirs: list[float]
+    """The peer's, run by run; one alone is a published or a fixed figure."""
+    aim: float | None = None
+    """The ratio not to be exceeded; None is reported without one."""
+    note: str = ""
+    """What the figures don't say."""
+
+    @property
+    def ratio(self) -> float:
+        """The median of the ratios of runs that followed each other."""
+        theirs = self.theirs if len(self.theirs) > 1 else self.theirs * len(self.ours)
+        return median(a / b for a, b in zip(self.ours, theirs, strict=True))
+
+    @property
+    def met(self) -> bool:
+        """Whether its aim is met; true where it has none."""
+        return self.aim is None or self.ratio <= self.aim
+
+
+class Results(BaseModel):
+    """All figures of one run, and where they were taken."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    machine: dict[str, str]
+    """Processor, cores, memory, kernel."""
+    versions: dict[str, str]
+    """Version by program."""
+    measures: list[Measure] = Field(default_factory=list[Measure])
+    profile: dict[str, float] = Field(default_factory=dict[str, float])
+    """Share of each owner of code in the time of a large render."""
+
+    def add(self, *measures: Measure) -> None:
+        """Add figures; those of the same name and peer are replaced."""
+        new = {(measure.name, measure.peer) for measure in measures}
+        kept = [item for item in self.measures if (item.name, item.peer) not in new]
+        self.measures = [*kept, *measures]
+
+
+Object = dict[str, Any]

@@ -1,0 +1,126 @@
+"""What is measured without a cluster: rendering."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from tests.bench import objects, peers, profiles
+from tests.bench.environment import CDK8S, CDK8S_ENV, HELM, kubectl
+from tests.bench.model import Measure, Object
+from tests.bench.process import Command, Sample, Work, in_turn, run
+from tools.paths import ROOT
+
+GROUP = "Render"
+MANY = 1000
+"""Demo instances of a large stack."""
+
+
+def measures(folder: Path, say: Callable[[str], None]) -> Iterator[Measure]:
+    """Render a small stack and a large one, each side a process of its own."""
+    say("render of dev")
+    yield from _dev(folder)
+    say(f"render of {MANY:,} instances")
+    yield from _many(folder)
+
+
+def _dev(folder: Path) -> Iterator[Measure]:
+    made = objects.rendered("dev")
+    ours = Command([sys.executable, "-m", "tools", "render", "--stack", "dev", "--secrets"])
+    names = folder / "modules"
+    names.write_text("\n".join(_modules(ours.words[3:])))
+    imports = _python("imports", names)
+    listed = objects.write(made, folder / "dev.json")
+    synth = Command([CDK8S, str(SUBJECTS / "synth.py"), str(listed)], env=CDK8S_ENV)
+    for peer, command in (("ours", ours), ("cdk8s", synth)):
+        objects.assert_same(peer, made, objects.read(run(command).output))
+    a, b, c = in_turn(_work(ours), _work(imports), _work(synth))
+    what = "render of dev, whole process"
+    yield _wall(what, "a process that only imports the same modules", a, b, aim=1.25)
+    yield _wall(what, "cdk8s, the same objects", a, c, aim=1.0)
+
+
+def _many(folder: Path) -> Iterator[Measure]:
+    config: dict[int, Path] = {}
+    listed: dict[int, Path] = {}
+    made: list[Object] = []
+    for number in (10, MANY // 10, MANY):
+        config[number] = folder / f"{number}.config.json"
+        config[number].write_text(json.dumps(objects.configuration(number)))
+        made = objects.rendered("bench", objects.configuration(number))
+        listed[number] = objects.write(made, folder / f"{number}.json")
+    chart = peers.chart(made, MANY, folder / "chart")
+    all_of_them = peers.manifests(made, folder / "kustomize")
+    ours = {number: _python("render", "ours", file) for number, file in config.items()}
+    raw = {number: _python("render", "raw", file) for number, file in listed.items()}
+    others = {
+        "helm template": Command([HELM, "template", "bench", str(chart)]),
+        "cdk8s": Command([CDK8S, str(SUBJECTS / "synth.py"), str(listed[MANY])], env=CDK8S_ENV),
+        "kubectl kustomize": Command([kubectl(), "kustomize", str(all_of_them.parent)]),
+    }
+    for peer, command in {"ours": ours[MANY], "raw Pulumi": raw[MANY], **others}.items():
+        objects.assert_same(peer, made, objects.read(run(command).output))
+    a, b = in_turn(_work(ours[MANY]), _work(raw[MANY]))
+    what = f"render of {MANY:,} demo instances, {len(made):,} objects"
+    yield _wall(what, "raw Pulumi, the same mocks", a, b, aim=1.1)
+    yield _peak(f"peak memory of render, {MANY:,} instances", "raw Pulumi", a, b)
+    for peer, command in others.items():
+        (theirs,) = in_turn(_work(command))
+        yield _wall(what, peer, a, theirs)
+    few, same = in_turn(_work(ours[10]), _work(raw[10]))
+    yield _peak("peak memory of render, 10 instances", "raw Pulumi", few, same)
+    (tenth,) = in_turn(_work(ours[MANY // 10]))
+    yield Measure(
+        group=GROUP,
+        name=f"render of {MANY:,} instances",
+        peer=f"10 times that of {MANY // 10}",
+        ours=[sample.wall for sample in a],
+        theirs=[10 * sample.wall for sample in tenth],
+        aim=1.0,
+    )
+
+
+def profile(folder: Path) -> dict[str, float]:
+    """Where the time of a large render goes, by whose code runs."""
+    return profiles.shares(folder / f"{MANY}.config.json", folder)
+
+
+SUBJECTS = Path(__file__).with_name("subjects")
+
+
+def _python(subject: str, *words: object) -> Command:
+    return Command([sys.executable, "-m", f"tests.bench.subjects.{subject}", *map(str, words)])
+
+
+def _work(command: Command) -> Work:
+    return lambda: run(command)
+
+
+_LISTED = """import runpy, sys
+before = {*sys.modules}
+try:
+    runpy.run_module("tools", run_name="__main__", alter_sys=True)
+finally:
+    sys.stderr.write("".join(f"\\n>{name}\\n" for name in [*sys.modules] if name not in before))
+"""
+
+
+def _modules(words: Sequence[str]) -> list[str]:
+    """The modules that a command of the project imports, in the order in which it begins them."""
+    command = [sys.executable, "-c", _LISTED, *words]
+    told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stderr
+    names = [line[1:] for line in told.splitlines() if line.startswith(">")]
+    return [name for name in names if name not in ("__main__", "tools.__main__")]
+
+
+def _wall(
+    name: str, peer: str, a: list[Sample], b: list[Sample], aim: float | None = None
+) -> Measure:
+    ours, theirs = [sample.wall for sample in a], [sample.wall for sample in b]
+    return Measure(group=GROUP, name=name, peer=peer, ours=ours, theirs=theirs, aim=aim)
+
+
+def _peak(name: str, peer: str, a: list[Sample], b: list[Sample]) -> Measure:
+    ours, theirs = [sample.peak for sample in a], [sample.peak for sample in b]
+    return Measure(group=GROUP, name=name, peer=peer, unit="MiB", ours=ours, theirs=theirs, aim=1.1)

@@ -1,0 +1,81 @@
+"""Times whole processes, one after another and in turn."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from tools.errors import CommandError
+from tools.paths import ROOT
+
+RUNS = 7
+"""Counted runs of each side."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command to be timed."""
+
+    words: Sequence[str]
+    folder: Path = ROOT
+    env: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What one run took."""
+
+    wall: float
+    """Seconds."""
+    cpu: float
+    """Seconds of processor, children included."""
+    peak: float
+    """MiB of memory that the largest of its processes had."""
+    output: str
+
+
+def run(command: Command) -> Sample:
+    """Run a command once. Raises CommandError where it fails."""
+    with TemporaryDirectory() as folder:
+        result = Path(folder, "result")
+        done = subprocess.run(
+            [sys.executable, "-S", str(_TIMED), str(result), *command.words],
+            cwd=command.folder,
+            env={**os.environ, **command.env},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode != 0:
+            raise CommandError(f"{command.words[0]} can't be run: {done.stderr.strip()}")
+        seen = json.loads(result.read_text())
+    code = seen.pop("code")
+    if code != 0:
+        tail = "\n".join((done.stdout + done.stderr).splitlines()[-15:])
+        words = " ".join(map(str, command.words))
+        raise CommandError(f"`{words}` ended with exit code {code}:\n{tail}")
+    return Sample(**seen, output=done.stdout)
+
+
+_TIMED = Path(__file__).with_name("timed.py")
+
+Work = Callable[[], Sample]
+
+
+def in_turn(*sides: Work, runs: int = RUNS, warm: bool = True) -> list[list[Sample]]:
+    """The samples of each side: one of each not counted, then A B, B A, A B and so on, so that
+    neither always comes after the other."""
+    if warm:
+        for side in sides:
+            side()
+    samples: list[list[Sample]] = [[] for _ in sides]
+    for number in range(runs):
+        order = range(len(sides)) if number % 2 == 0 else reversed(range(len(sides)))
+        for index in order:
+            samples[index].append(sides[index]())
+    return samples

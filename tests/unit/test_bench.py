@@ -1,0 +1,91 @@
+"""The benchmarks do equal work on both sides, in turn, and their page says what was found."""
+
+import copy
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from tests.bench import objects, page
+from tests.bench.model import Measure, Results
+from tests.bench.process import Command, Sample, in_turn, run
+from tests.bench.subjects.registered import register
+from tools.errors import CommandError
+from tools.render import render
+
+
+def measure(ours: list[float], theirs: list[float], aim: float | None = None) -> Measure:
+    return Measure(
+        group="Render", name="a render", peer="a peer", ours=ours, theirs=theirs, aim=aim
+    )
+
+
+def results(*measures: Measure) -> Results:
+    found = Results(machine={"cores": "2"}, versions={"Python": "3.11"})
+    found.add(*measures)
+    return found
+
+
+def test_a_plain_program_registers_the_same_objects(tmp_path: Path) -> None:
+    made = objects.rendered("bench", objects.configuration(5))
+    file = objects.write(made, tmp_path / "objects.json")
+    raw = render("bench", secrets=True, config={}, program=partial(register, file))
+    objects.assert_same("raw Pulumi", made, [item.object for item in raw])
+
+
+def test_a_peer_that_does_less_is_not_timed() -> None:
+    made = objects.rendered("bench", objects.configuration(5))
+    other = copy.deepcopy(made)
+    deployment = next(item for item in other if item["kind"] == "Deployment")
+    del deployment["spec"]["template"]["spec"]["automountServiceAccountToken"]
+    name = deployment["metadata"]["name"]
+    with pytest.raises(CommandError, match=f"does not do the same work: Deployment bench/{name} "):
+        objects.assert_same("peer", made, other)
+    with pytest.raises(CommandError, match="Namespace /bench"):
+        objects.assert_same("peer", made, [i for i in made if i["kind"] != "Namespace"])
+
+
+def test_neither_side_always_comes_second() -> None:
+    order: list[str] = []
+
+    def side(name: str) -> Sample:
+        order.append(name)
+        return Sample(len(order), 0, 0, "")
+
+    a, b = in_turn(partial(side, "a"), partial(side, "b"), runs=4)
+    assert "".join(order) == "ab" + "abba" * 2
+    assert [sample.wall for sample in a] == [3, 6, 7, 10]
+    assert [sample.wall for sample in b] == [4, 5, 8, 9]
+
+
+def test_a_process_is_timed_from_outside() -> None:
+    sample = run(Command(["python3", "-c", "import time; x = 'x' * 50_000_000; time.sleep(0.2)"]))
+    assert sample.wall >= 0.2 > sample.cpu
+    assert sample.peak >= 45
+    with pytest.raises(CommandError, match="ended with exit code 3:\nwhy"):
+        run(Command(["sh", "-c", "echo why; exit 3"]))
+
+
+def test_a_ratio_is_the_median_of_the_pairs() -> None:
+    assert measure([1, 9, 3], [2, 3, 3]).ratio == 1
+    assert measure([2, 4, 6], [4]).ratio == 1
+
+
+def test_the_page_says_which_aim_was_missed() -> None:
+    lines = page.rendered("page.md", results(measure([3], [2], 1.1), measure([1], [2], 0.5)))
+    assert "| 1.00 s | 2.00 s | 0.50 | ≤ 0.5 | met |" in lines
+    lines = page.rendered("page.md", results(measure([3], [2], 1.1)))
+    assert "| 3.00 s | 2.00 s | 1.50 | ≤ 1.1 | **missed** |" in lines
+
+
+def test_figures_that_are_taken_again_replace_the_former() -> None:
+    found = results(measure([1], [2]))
+    found.add(measure([3], [2]))
+    assert [item.ours for item in found.measures] == [[3]]
+
+
+@pytest.mark.parametrize(("file", "template"), [(page.PAGE, "page.md"), (page.CHART, "chart.svg")])
+def test_the_page_is_of_the_figures_beside_it(file: Path, template: str) -> None:
+    found = page.read()
+    assert found is not None
+    assert file.read_text() == page.rendered(template, found)
