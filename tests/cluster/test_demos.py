@@ -92,7 +92,7 @@ SPAWNED = {
     "init-sidecar/main-app": 4,
     "init-sidecar/sidecar-config-updater": 6,
     "log-processing": 54,
-    "resize": 7,
+    "resize": 35,
     "resource": 537,
     "secret-rotation/main-app": 3,
     "secret-rotation/token-keeper": 8,
