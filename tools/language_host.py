@@ -74,13 +74,13 @@ def main() -> None:
     language_pb2_grpc.add_LanguageRuntimeServicer_to_server(_Host(), server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
-    sys.stdout.write(f"{port}\n")
-    sys.stdout.flush()
-    # The engine ends its plugins with an interrupt, unless it was killed itself. What a script has
-    # started in the background ignores interrupts: the engine would wait five seconds each time.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
     engine = os.getppid()
     with suppress(KeyboardInterrupt):
+        # The engine ends its plugins with an interrupt, unless it was killed itself. What a script
+        # has started in the background ignores interrupts: the engine would wait five seconds.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        sys.stdout.write(f"{port}\n")
+        sys.stdout.flush()
         while os.getppid() == engine:
             server.wait_for_termination(timeout=1)
         # At once: the program may wait for answers that never come.

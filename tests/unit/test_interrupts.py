@@ -28,6 +28,6 @@ def test_a_plugin_ends_at_an_interrupt_that_its_parents_ignore(words: tuple[str,
         assert int(plugin.stdout.readline())
         plugin.send_signal(signal.SIGINT)
         try:
-            plugin.communicate(timeout=3)
+            plugin.communicate(timeout=30)
         finally:
             plugin.kill()
