@@ -9,8 +9,8 @@ from tools.render import render
 OBJECTS = {"article": 14, "dev": 16, "local": 41, "prod": 20, "staging": 15}
 """Objects that each stack registers."""
 
-MODULES = 730
-"""Python modules that a render of dev imports."""
+MODULES = 740
+"""Python modules that a render of dev imports: 728 with Python 3.11.7, and a few for another."""
 
 
 def test_no_stack_registers_more_objects_than_it_did() -> None:
