@@ -267,7 +267,8 @@ def test_a_resize_beyond_the_quota_is_refused_logged_and_made_up_for(demo: Demo)
         assert demo.in_force <= MOST / 2
     finally:
         demo.cluster.core.delete_namespaced_resource_quota("tight", demo.namespace)
-    demo.reaches(MOST)
+    # In a busy phase in which the machine has that much to spare.
+    demo.reaches(MOST, 4 * ROUND_S)
     assert restarts(demo.pod) == 0
 
 
