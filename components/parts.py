@@ -1,7 +1,9 @@
 """What the pods of all patterns are made of: images, scripts, probes, volumes, labels."""
 
+import re
 from collections.abc import Sequence
 from functools import cache
+from itertools import chain
 from pathlib import Path
 
 import pulumi
@@ -14,6 +16,7 @@ IMAGES = {
     "curl": "curlimages/curl:8.14.1",
     "openssl": "alpine/openssl:3.5.4",
     "toolbox": "nicolaka/netshoot:v0.14",
+    "python": "python:3.14.0-slim",
 }
 """The image of each role: `shell` has busybox, the others have it beside their namesake, and
 `toolbox` beside strace.
@@ -38,6 +41,7 @@ DRAIN = "sidecar-powers/drain-seconds"
 """Annotation of a pod: how many seconds its app takes to end after TERM."""
 
 _SCRIPTS = Path(__file__).with_name("scripts")
+_PROGRAMS = Path(__file__).with_name("programs")
 
 
 def selector_of(name: str, pattern: str) -> dict[str, str]:
@@ -70,6 +74,33 @@ def script(name: str, container: str, *args: object, uses: Sequence[str] = ()) -
     comment, _, body = _read(name).partition("\n\n")
     text = "\n".join([f"{comment}\n", *map(_read, ("common", *uses)), body])
     return ["/bin/sh", "-c", text, container, *map(str, args)]
+
+
+def program(name: str, container: str, *args: object) -> list[str]:
+    """The command that runs programs/<name>.py with these arguments in this container.
+
+    The container's name is the first argument, so that others can find it. Raises ValueError for
+    an argument that nobody knows yet.
+    """
+    if any(isinstance(arg, pulumi.Output) for arg in args):
+        raise ValueError(f"{container}: its program takes plain values, and no Output")
+    modules = _modules(name.replace("-", "_"))
+    # Its own description comes first: it is what a process list shows.
+    about, end, main = modules[-1].partition('"""\n')
+    text = "\n\n".join([f"{about}{end}", *modules[:-1], main])
+    # Isolated from what its environment and its directory may say to Python.
+    return ["python3", "-I", "-S", "-c", text, container, *map(str, args)]
+
+
+_IMPORT = re.compile(r"^from \.(\w+) import (?:\([^)]*\)|.*)\n", re.MULTILINE)
+
+
+@cache
+def _modules(name: str) -> list[str]:
+    """The texts of a program and of what it imports from its folder, which comes before it."""
+    text = (_PROGRAMS / f"{name}.py").read_text()
+    used = chain.from_iterable(map(_modules, _IMPORT.findall(text)))
+    return list(dict.fromkeys([*used, _IMPORT.sub("", text)]))
 
 
 @cache

@@ -35,6 +35,15 @@ def shell(request: pytest.FixtureRequest, busybox_path: str, tmp_path: Path) -> 
 
 
 @pytest.fixture
+def host(tmp_path: Path) -> Iterator[Shell]:
+    """What runs programs under the system's Python, which images have too, and scripts under its
+    `sh`."""
+    host = Shell(f"/usr/bin:{os.environ['PATH']}", tmp_path)
+    yield host
+    host.stop()
+
+
+@pytest.fixture
 def with_watcher(shell: Shell, tmp_path: Path) -> Shell:
     """The shell with inotifywait, which busybox does not bring with it on Debian."""
     found = shutil.which("inotifywait")

@@ -1,4 +1,4 @@
-"""Runs the containers' scripts as a container would, under each shell an image may have."""
+"""Runs the containers' scripts and programs as a container would."""
 
 import contextlib
 import os
@@ -9,7 +9,8 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from components.parts import script
+from components.parts import program, script
+from tools.paths import ROOT
 
 
 class Shell:
@@ -29,6 +30,8 @@ class Shell:
         user: int | None = None,
         **env: str,
     ) -> subprocess.Popen[str]:
+        if (ROOT / "components" / "programs" / f"{name.replace('-', '_')}.py").exists():
+            return self.run(*program(name, container, *args), user=user, **env)
         _, *command = script(name, container, *args, uses=uses)
         return self.run("sh", *command, user=user, **env)
 

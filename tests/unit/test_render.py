@@ -138,7 +138,7 @@ def test_every_pod_is_hardened(stack: str) -> None:
 def test_images_are_pinned(stack: str) -> None:
     for workload in workloads(stack).values():
         for container in containers(pod_of(workload)).values():
-            assert re.search(r":(bookworm|\d+\.\d+\.\d+(-alpine)?)$", container["image"])
+            assert re.search(r":(bookworm|\d+\.\d+\.\d+(-alpine|-slim)?)$", container["image"])
 
 
 def test_prod_has_two_replicas_a_budget_each_and_no_load() -> None:

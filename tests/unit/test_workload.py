@@ -61,7 +61,9 @@ def test_every_pod_is_hardened(pattern: str, form: Object) -> None:
 @every_pattern
 def test_default_images_have_a_tag_that_stays(pattern: str) -> None:
     for container in containers(pod_of(workload(pattern, {}))).values():
-        assert re.fullmatch(r"[a-z/]+:(\d+\.\d+\.\d+(-alpine)?|v\d+\.\d+)", container["image"])
+        assert re.fullmatch(
+            r"[a-z/]+:(\d+\.\d+\.\d+(-alpine|-slim)?|v\d+\.\d+)", container["image"]
+        )
 
 
 @every_pattern

@@ -130,7 +130,11 @@ def _signals(spec: Object) -> list[Signal]:
     names = {container["name"] for container in containers}
     found: list[Signal] = []
     for container in containers:
-        sent = re.search(r"\bkill -(?:SIG)?([A-Z][A-Z0-9]*)\b", "\n".join(_words(container)))
+        # In a shell, or in Python.
+        sent = re.search(
+            r"\bkill(?: -(?:SIG)?|\([\w.]+, signal\.SIG)([A-Z][A-Z0-9]*)\b",
+            "\n".join(_words(container)),
+        )
         found += [
             Signal(sent[1] if sent else "", container["name"], variable["value"])
             for variable in entries(container, "env")
