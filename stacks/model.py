@@ -279,7 +279,14 @@ Image = Annotated[str, Field(strict=True, pattern=_IMAGE)]
 class _Model(BaseModel):
     """Unknown keys and values of another type are refused."""
 
-    model_config = ConfigDict(alias_generator=to_camel, extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(
+        alias_generator=to_camel,
+        extra="forbid",
+        frozen=True,
+        strict=True,
+        # A stack uses few of the patterns.
+        defer_build=True,
+    )
 
 
 class ContainerResources(_Model):

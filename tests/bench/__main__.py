@@ -1,6 +1,7 @@
 """Takes all figures and writes docs/benchmarks.*: python -m tests.bench [render] [deploy] [run].
 
-A part that is named replaces its figures, and those of the other parts stay.
+A part that is named replaces its figures, and those of the other parts stay. `scale` is taken only
+if it is named: it takes longer than all others.
 """
 
 import sys
@@ -8,7 +9,7 @@ import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.bench import environment, live, offline, page, running
+from tests.bench import environment, live, offline, page, running, scale
 from tests.bench.model import Results
 from tools import cluster
 from tools.errors import CommandError
@@ -19,8 +20,8 @@ PARTS = {"render": offline.measures, "deploy": live.measures, "run": running.mea
 def main() -> None:
     """Measure, then write; nothing is written if a part fails."""
     names = sys.argv[1:] or list(PARTS)
-    if unknown := set(names) - PARTS.keys():
-        sys.exit(f"found {', '.join(sorted(unknown))}, allowed is {', '.join(PARTS)}")
+    if unknown := set(names) - {*PARTS, "scale"}:
+        sys.exit(f"found {', '.join(sorted(unknown))}, allowed is {', '.join(PARTS)}, scale")
     started = time.monotonic()
 
     def say(text: str) -> None:
@@ -32,6 +33,7 @@ def main() -> None:
         versions=environment.versions(),
         measures=before.measures if before else [],
         profile=before.profile if before else {},
+        scales=before.scales if before else [],
     )
     try:
         if names != ["render"]:
@@ -40,6 +42,9 @@ def main() -> None:
             for name in names:
                 part = Path(folder, name)
                 part.mkdir()
+                if name == "scale":
+                    results.scales = list(scale.scales(part, say))
+                    continue
                 for measure in PARTS[name](part, say):
                     results.add(measure)
                     say(f"{measure.name}: {page.ratio(measure.ratio)} of {measure.peer}")

@@ -39,6 +39,31 @@ class Measure(BaseModel):
         return self.aim is None or self.ratio <= self.aim
 
 
+class Scale(BaseModel):
+    """A large stack, deployed once on simulated nodes."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    instances: int
+    """Demo instances."""
+    side: str
+    """Ours, or the same objects registered by a plain program."""
+    complete: bool
+    """Whether the update came to its end."""
+    preview: float
+    """Seconds, of nothing that exists."""
+    up: float
+    """Seconds, or those after which it was ended."""
+    unchanged: float | None
+    """Seconds of an update that changes nothing."""
+    memory: dict[str, float]
+    """MiB that each process had at most, during the first update."""
+    requests: dict[str, int]
+    """Requests to the API server by verb, during the first update."""
+    state: float
+    """MiB of the stack's state."""
+
+
 class Results(BaseModel):
     """All figures of one run, and where they were taken."""
 
@@ -51,6 +76,7 @@ class Results(BaseModel):
     measures: list[Measure] = Field(default_factory=list[Measure])
     profile: dict[str, float] = Field(default_factory=dict[str, float])
     """Share of each owner of code in the time of a large render."""
+    scales: list[Scale] = Field(default_factory=list[Scale])
 
     def add(self, *measures: Measure) -> None:
         """Add figures; those of the same name and peer are replaced."""

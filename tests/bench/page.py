@@ -39,6 +39,7 @@ def rendered(template: str, results: Results) -> str:
     groups = list(dict.fromkeys(measure.group for measure in results.measures))
     return environment.get_template(template).render(
         results=results,
+        roles=sorted({role for item in results.scales for role in item.memory}),
         groups={name: [m for m in results.measures if m.group == name] for name in groups},
         aimed=[measure for measure in results.measures if measure.aim is not None],
         figure=figure,

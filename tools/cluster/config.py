@@ -50,6 +50,9 @@ TUNABLES = [
 https://kubernetes.io/docs/reference/config-api/kubelet-config.v1beta1/ (protectKernelDefaults)
 """
 
+ADMIN = "sidecar-powers-admin"
+"""Who uses the cluster from the machine."""
+
 CGROUP = "/sidecar-powers"
 """The cgroup of everything in the node."""
 
@@ -83,6 +86,7 @@ def write(folder: Path, pki: Path) -> None:
     _write(folder / "kube-scheduler.yaml", _scheduler(folder))
     _write(folder / "kubelet.yaml", _kubelet(pki))
     _write(folder / "kube-proxy.yaml", _proxy(folder))
+    _write(folder / "audit.yaml", _audit())
     (network / "10-pods.conflist").write_text(json.dumps(_network(), indent=2))
     (folder / "containerd.toml").write_text(_containerd(network))
 
@@ -108,6 +112,19 @@ def kubeconfig(pki: Path, client: str, server: str) -> dict[str, Any]:
         "users": [{"name": client, "user": user}],
         "contexts": [{"name": CONTEXT, "context": {"cluster": CONTEXT, "user": client}}],
         "current-context": CONTEXT,
+    }
+
+
+def _audit() -> dict[str, Any]:
+    """Which requests are written down: those from the machine, without what was sent.
+
+    https://kubernetes.io/docs/reference/config-api/apiserver-audit.v1/
+    """
+    return {
+        "apiVersion": "audit.k8s.io/v1",
+        "kind": "Policy",
+        "omitStages": ["RequestReceived", "ResponseStarted"],
+        "rules": [{"level": "Metadata", "users": [ADMIN]}, {"level": "None"}],
     }
 
 

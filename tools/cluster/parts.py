@@ -5,6 +5,7 @@ from pathlib import Path
 
 from tools.cluster.config import DISK, NODE, NODE_IP, SERVICES, SOCKET
 from tools.cluster.node import Part
+from tools.cluster.state import AUDIT
 from tools.paths import built
 
 PARTS = (
@@ -47,7 +48,7 @@ def parts(folder: Path, pki: Path) -> dict[str, Part]:
             "ready": SOCKET,
         },
         "kube-apiserver": {
-            "command": _command(kubernetes / "kube-apiserver", _api_server(pki)),
+            "command": _command(kubernetes / "kube-apiserver", _api_server(folder, pki)),
             "after": ["etcd"],
             "ready": "https://127.0.0.1:6443/readyz",
         },
@@ -87,7 +88,7 @@ def parts(folder: Path, pki: Path) -> dict[str, Part]:
     }
 
 
-def _api_server(pki: Path) -> dict[str, object]:
+def _api_server(folder: Path, pki: Path) -> dict[str, object]:
     """https://kubernetes.io/docs/reference/command-line-tools-reference/kube-apiserver/"""
     return {
         "etcd-servers": "http://127.0.0.1:2379",
@@ -108,6 +109,11 @@ def _api_server(pki: Path) -> dict[str, object]:
         "service-account-issuer": "https://kubernetes.default.svc.cluster.local",
         "service-account-key-file": pki / "sa.pub",
         "service-account-signing-key-file": pki / "sa.key",
+        "audit-policy-file": folder / "audit.yaml",
+        "audit-log-path": AUDIT,
+        # In MB. The one before is kept too.
+        "audit-log-maxsize": 100,
+        "audit-log-maxbackup": 1,
     }
 
 

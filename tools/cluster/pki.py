@@ -15,6 +15,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from tools.cluster.config import ADMIN
+
 VALID = datetime.timedelta(days=3650)
 """Longer than any local cluster lives: nothing here renews a certificate."""
 
@@ -38,7 +40,7 @@ def create(folder: Path, node: str, api_addresses: Sequence[str], node_address: 
     authority.serve("apiserver", API_NAMES, api_addresses)
     authority.serve("kubelet-server", [node], [node_address])
     authority.identify("apiserver-kubelet-client", "kube-apiserver", "system:masters")
-    authority.identify("admin", "sidecar-powers-admin", "system:masters")
+    authority.identify("admin", ADMIN, "system:masters")
     authority.identify("kube-controller-manager", "system:kube-controller-manager")
     authority.identify("kube-scheduler", "system:kube-scheduler")
     authority.identify("kube-proxy", "system:kube-proxy")

@@ -16,6 +16,9 @@ DISK = DATA / "disk.img"
 """The node's file system: etcd's data, images, containers, volumes."""
 
 LOGS = DATA / "logs"
+AUDIT = LOGS / "audit.log"
+"""Requests to the API server from the machine, an audit.k8s.io/v1 Event a line."""
+
 PKI = DATA / "pki"
 PROGRESS = DATA / "progress.json"
 

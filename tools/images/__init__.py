@@ -60,7 +60,7 @@ INSTALLER_ONLY = {
 def ensure(report: Callable[[str], None]) -> Path:
     """Make the images unless this machine has them, and return the folder they are in.
 
-    Takes about 5 s and 25 MB of downloads. What is made stays, so newer packages come in
+    Takes about 10 s and 30 MB of downloads. What is made stays, so newer packages come in
     only once that folder is deleted. Raises ClusterError if apt fails.
     """
     # Whatever changes in these files may change the images.

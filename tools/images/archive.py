@@ -22,6 +22,8 @@ USER = 65532
 UNREAD = re.compile(r"usr/share/(doc|man|locale|lintian|vim)/|etc/init\.d/|.*/gconv/|linuxrc/")
 """What no container reads."""
 
+_MODULE = re.compile(r"usr/lib/python3\.\d+/.*\.py$")
+
 ACCOUNTS = {
     "etc/passwd": "root:x:0:0:root:/root:/bin/sh\n"
     "www-data:x:33:33:www-data:/var/www:/usr/sbin/nologin\n"
@@ -88,6 +90,44 @@ class Layer:
             if not UNREAD.match(f"{applet}/"):
                 self.link(_merged(applet), "/usr/bin/busybox")
 
+    def compiled(self) -> None:
+        """Compile Python's own modules, as installing its packages does: a program then starts in
+        half the time, and with half the memory."""
+        modules = {
+            name: content
+            for name, (_, content) in self._members.items()
+            if _MODULE.match(name) and content
+        }
+        if not modules:
+            return
+        with tempfile.TemporaryDirectory() as folder:
+            for name, content in modules.items():
+                file = Path(folder, name)
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_bytes(content)
+            # By Debian's Python, as its packages are. What isn't compiled is compiled when it is
+            # imported, so files of older syntax that are kept for tests may fail.
+            options = [
+                "-q",
+                "-j0",
+                "-s",
+                folder,
+                "-p",
+                "/",
+                "--invalidation-mode",
+                "unchecked-hash",
+            ]
+            subprocess.run(
+                ["/usr/bin/python3", "-m", "compileall", *options, folder],
+                stdout=subprocess.DEVNULL,
+                check=False,
+            )
+            for file in Path(folder).rglob("*.pyc"):
+                member = tarfile.TarInfo(str(file.relative_to(folder)))
+                content = file.read_bytes()
+                member.size = len(content)
+                self._members[member.name] = (member, content)
+
     def tar(self) -> bytes:
         """The archive: the same bytes for the same files."""
         buffer = io.BytesIO()
@@ -122,6 +162,7 @@ def _layer(packages: Iterable[Path]) -> bytes:
     for name, text in ACCOUNTS.items():
         layer.file(name, text)
     layer.applets()
+    layer.compiled()
     return layer.tar()
 
 

@@ -20,6 +20,9 @@ CONNECTIONS = 32
 """Requests under way at once, each on a connection that is kept; the engine's own default
 parallelism is 4 times the number of cores."""
 
+USER_AGENT = "sidecar-powers-stand-in"
+"""What the API server's audit log calls the stand-in."""
+
 
 def check_stack(urn: str) -> None:
     """Raises ProviderError unless the resource belongs to a stack that the stand-in serves.
@@ -69,7 +72,9 @@ def connect(kubeconfig: str, context: str) -> tuple[client.ApiClient, str]:
             " the stand-in for the published Kubernetes plugin touches no other."
         )
     local = next(item for item in listed if item["name"] == CONTEXT)
-    return client.ApiClient(settings), local["context"].get("namespace") or ""
+    made = client.ApiClient(settings)
+    made.user_agent = USER_AGENT
+    return made, local["context"].get("namespace") or ""
 
 
 def _check_context(name: str) -> None:
