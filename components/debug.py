@@ -12,7 +12,7 @@ the interval and 3 s, also when the toolbox was started again meanwhile; the app
 goes on, also if it was being traced, or was stopped.
 Leaves out: who may begin a session. That is RBAC's to say (`pods/exec`), and no
 container's. The deadline is against forgetting: who has a session has the user
-of the script that keeps it, and can stop it.
+of the program that keeps it, and can stop it.
 """
 
 from typing import NotRequired
@@ -21,7 +21,7 @@ import pulumi
 
 from .manifest import Object
 from .messages import check_keys
-from .parts import empty_dir, memory, script
+from .parts import empty_dir, memory, program, script
 from .workload import Pattern, PodTemplate, WorkloadArgs
 
 FILE = "/data/held"
@@ -52,12 +52,11 @@ def _toolbox(args: DebugArgs) -> Object:
     return {
         "name": "toolbox",
         "image": "toolbox",
-        "command": script(
+        "command": program(
             "keep-toolbox",
             "toolbox",
             args.get("deadline_seconds", DEADLINE),
             args.get("interval_seconds", INTERVAL),
-            uses=["target", "sessions"],
         ),
         # `script` puts the container's name on the app's command line.
         "env": [{"name": "TARGET", "value": "main-app"}],

@@ -19,7 +19,7 @@ IMAGES = {
     "python": "python:3.14.0-slim",
 }
 """The image of each role: `shell` has busybox, the others have it beside their namesake, and
-`toolbox` beside strace.
+`toolbox` beside strace and python3.
 
 What waits for files to change uses inotifyd or inotifywait, and looks every so often in an image
 without either."""

@@ -70,7 +70,6 @@ cat /proc/[0-9]*/cgroup | sort -u | cut -d : -f 1 | uniq -d | wc -l
 class _Process:
     pid: str
     state: str
-    parent: str
     start: float
     """Seconds after the machine's start."""
     groups: str
@@ -200,7 +199,7 @@ def _said(live: Live) -> Line:
 
 
 def _sessions(live: Live) -> tuple[float, float, float, list[_Process]]:
-    """The time, the machine's and the pod's start, and what runs in the toolbox beside its script.
+    """The time, the machine's and the pod's start, and what runs in the toolbox beside its program.
 
     Seen from the app's container: a session of this check would be one more.
     """
@@ -214,9 +213,7 @@ def _sessions(live: Live) -> tuple[float, float, float, list[_Process]]:
     sessions = [
         process
         for process in found.values()
-        if process.groups == toolbox.groups
-        and toolbox.pid not in (process.pid, process.parent)
-        and process.state != "Z"
+        if process.groups == toolbox.groups and process.pid != toolbox.pid and process.state != "Z"
     ]
     return float(now), float(uptime), int(start) / _TICKS, sessions
 
@@ -226,5 +223,5 @@ def _process(line: str) -> _Process | None:
     words = line.split(" ", 5)
     if len(words) < 6 or not words[3].isdecimal():
         return None
-    pid, state, parent, start, groups, name = words
-    return _Process(pid, state, parent, int(start) / _TICKS, groups, name)
+    pid, state, _, start, groups, name = words
+    return _Process(pid, state, int(start) / _TICKS, groups, name)

@@ -156,8 +156,8 @@ def test_a_toolbox_that_ends_nothing_is_noticed(tmp_path: Path) -> None:
 
     def broken(_: str, spec: Object) -> None:
         command = container(spec, "toolbox")["command"]
-        assert command[2].count("\n  end_sessions\n") == 1
-        command[2] = command[2].replace("\n  end_sessions\n", "\n  :\n")
+        assert command[4].count("\n        end_sessions(cgroup)\n") == 1
+        command[4] = command[4].replace("\n        end_sessions(cgroup)\n", "\n        pass\n")
 
     with applied(project, broken):
         failed = [result for result in project.verified() if not result.passed]

@@ -133,7 +133,7 @@ def test_an_app_that_is_not_traced_or_does_not_go_on_fails(
     assert seen in refused(TRACES, answer=answer)
 
 
-SCRIPT, SLEEP = "2 S 0 100010 0::/toolbox, sh", "70 S 2 {start} 0::/toolbox, sleep"
+PROGRAM = "2 S 0 100010 0::/toolbox, python3"
 APP = "15 S 0 100200 0::/app, sh"
 
 
@@ -145,8 +145,7 @@ def processes(*sessions: str, stays: bool = False) -> Callable[[str, str, float]
             # The check's own session.
             assert command == "sleep 15; echo stayed"
             return "stayed\n" if stays else "Hangup\n"
-        lines = [f"{START + now:.0f} {BOOT + now:.2f} S 0 {BOOT * 100}", "2", SCRIPT, APP]
-        lines.append(SLEEP.format(start=int((BOOT + now) * 100)))
+        lines = [f"{START + now:.0f} {BOOT + now:.2f} S 0 {BOOT * 100}", "2", PROGRAM, APP]
         for number, session in enumerate(sessions):
             start, _, name = session.partition(" ")
             ticks = int((BOOT + float(start)) * 100)

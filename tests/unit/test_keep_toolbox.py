@@ -1,7 +1,8 @@
-"""What the toolbox promises of sessions, run for real under each shell, in a /proc of its own."""
+"""What the toolbox promises of sessions, run for real, in a /proc of its own."""
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -10,11 +11,14 @@ from pathlib import Path
 import pytest
 
 from components.checks import parse_date
-from components.parts import script
+from components.parts import program
+from components.programs.processes import status
 from tests.unit.shell import Shell, ends_within_a_second, log_of, wait_for
 
 OWN, OTHER, POD = (f"7:cpu:/\n6:pids:/pod/{name}\n" for name in ("toolbox", "app", "pause"))
 """Groups that some containers share come first, as they do on nodes with version 1."""
+FILES = "status", "stat", "comm", "cmdline", "fd", "limits"
+"""What /proc has of a process, beside its groups."""
 ENDING = r"^Ending (.*)$"
 
 
@@ -22,10 +26,10 @@ class Pod:
     """Processes of this machine as a toolbox would see them: what is in its /proc, and nothing
     else, each in the control groups that it is given here."""
 
-    def __init__(self, shell: Shell, folder: Path, age: float) -> None:
-        self.shell, self.proc, self.tools = shell, folder / "proc", folder / "tools"
+    def __init__(self, host: Shell, folder: Path, age: float) -> None:
+        self.host, self.proc, self.tools = host, folder / "proc", folder / "tools"
         self.tools.mkdir()
-        self.shell.env["PATH"] = f"{self.tools}{os.pathsep}{self.shell.env['PATH']}"
+        self.host.env["PATH"] = f"{self.tools}{os.pathsep}{self.host.env['PATH']}"
         first = self.proc / "1"
         first.mkdir(parents=True)
         uptime = float(Path("/proc/uptime").read_text().split()[0])
@@ -34,8 +38,6 @@ class Pod:
         (first / "status").write_text("Name:\tpause\nState:\tS (sleeping)\nPPid:\t0\n")
         (first / "cgroup").write_text(POD)
         (first / "cmdline").write_bytes(b"/pause\0")
-        for name in ("uptime", "self"):
-            (self.proc / name).symlink_to(f"/proc/{name}")
         self.tool("strace", "exit 0")
 
     def tool(self, name: str, does: str) -> None:
@@ -44,44 +46,46 @@ class Pod:
         file.chmod(0o755)
 
     def toolbox(self, seconds: int, interval: int = 1) -> subprocess.Popen[str]:
-        args = seconds, interval
-        command = script("keep-toolbox", "toolbox", *args, uses=["target", "sessions"])
-        command[2] = command[2].replace("/proc/", f"{self.proc}/")
+        command = program("keep-toolbox", "toolbox", seconds, interval)
+        assert command[4].count('Path("/proc")') == 1
+        command[4] = command[4].replace('Path("/proc")', f'Path("{self.proc}")')
         # It must find itself there from the beginning.
-        first = f'd={self.proc}/$$; mkdir $d && printf %s "$GROUPS_" >$d/cgroup && exec "$@"'
-        command = ["sh", "-c", first, "sh", "sh", *command[1:]]
-        return self.shell.run(*command, TARGET="main-app", GROUPS_=OWN)
+        first = (
+            f"d={self.proc}/$$; mkdir $d && for f in {' '.join(FILES)}; do"
+            ' ln -s /proc/$$/$f $d; done && printf %s "$GROUPS_" >$d/cgroup && exec "$@"'
+        )
+        return self.host.run("sh", "-c", first, "sh", *command, TARGET="main-app", GROUPS_=OWN)
 
     def add(self, pid: int, groups: str) -> None:
         folder = self.proc / f"new-{pid}"
         folder.mkdir()
-        for name in ("status", "stat", "comm", "cmdline", "fd", "limits"):
+        for name in FILES:
             (folder / name).symlink_to(f"/proc/{pid}/{name}")
         (folder / "cgroup").write_text(groups)
         # In one step, as processes come.
         folder.rename(self.proc / str(pid))
 
     def session(self, *command: str) -> subprocess.Popen[str]:
-        process = self.shell.run(*(command or ("sleep", "60")))
+        process = self.host.run(*(command or ("sleep", "60")))
         self.add(process.pid, OWN)
         return process
 
     def other(self, *command: str) -> subprocess.Popen[str]:
-        process = self.shell.run(*(command or ("sleep", "60")))
+        process = self.host.run(*(command or ("sleep", "60")))
         self.add(process.pid, OTHER)
         return process
 
 
 @pytest.fixture
-def young(shell: Shell, tmp_path: Path) -> Pod:
+def young(host: Shell, tmp_path: Path) -> Pod:
     """A pod that has just started."""
-    return Pod(shell, tmp_path, age=0)
+    return Pod(host, tmp_path, age=0)
 
 
 @pytest.fixture
-def old(shell: Shell, tmp_path: Path) -> Pod:
+def old(host: Shell, tmp_path: Path) -> Pod:
     """A pod past any deadline of these tests."""
-    return Pod(shell, tmp_path, age=100)
+    return Pod(host, tmp_path, age=100)
 
 
 def state(process: subprocess.Popen[str]) -> str:
@@ -118,9 +122,8 @@ def test_sessions_go_on_until_the_deadline_and_no_longer(young: Pod) -> None:
     assert toolbox.poll() is None
 
 
-def test_the_deadline_counts_from_the_pods_start(shell: Shell, tmp_path: Path) -> None:
-    pod = Pod(shell, tmp_path, age=100)
-    assert abs(until(pod.toolbox(3600)) - (time.time() + 3500)) <= 2
+def test_the_deadline_counts_from_the_pods_start(old: Pod) -> None:
+    assert abs(until(old.toolbox(3600)) - (time.time() + 3500)) <= 2
 
 
 def test_a_toolbox_that_is_started_again_has_the_same_deadline(young: Pod) -> None:
@@ -156,11 +159,44 @@ def test_a_session_that_begins_later_ends_within_the_interval(old: Pod) -> None:
 def test_what_heeds_one_signal_or_none_ends_too(old: Pod, ignores: str, by: str) -> None:
     ready = old.proc.parent / "ready"
     command = f"trap '' {ignores}; touch {ready}; while :; do sleep 60; done"
-    session = old.shell.run("sh", "-c", command)
+    session = old.host.run("sh", "-c", command)
     wait_for(ready.exists)
     old.add(session.pid, OWN)
     old.toolbox(1)
     assert session.wait(timeout=5) == -signal.Signals[f"SIG{by}"]
+
+
+@pytest.mark.parametrize("heeds", ["", "trap '' HUP TERM;"], ids=["heeds", "ignores"])
+def test_what_forks_faster_than_it_is_listed_ends_too(old: Pod, heeds: str) -> None:
+    """None of its processes lives as long as it takes to tell it and to look again."""
+    count = old.proc.parent / "count"
+    bomb = f"{heeds} next() {{ echo >>{count}; sleep 0.1; next & }}; next"
+    # The first alone is listed.
+    leader = old.host.run("sh", "-c", f"{bomb}; sleep 60")
+    wait_for(count.exists)
+    old.add(leader.pid, OWN)
+    old.toolbox(1)
+    wait_for(lambda: leader.poll() is not None)
+    forked = count.read_text()
+    time.sleep(0.5)
+    assert count.read_text() == forked
+
+
+def test_what_begins_while_others_are_ended_has_its_second_too(old: Pod) -> None:
+    """A debugger among them has to let go of what it holds."""
+    ready = old.proc.parent / "ready"
+    stubborn = f"trap '' HUP TERM; touch {ready}; while :; do sleep 60; done"
+    first = old.host.run("sh", "-c", stubborn)
+    wait_for(ready.exists)
+    old.add(first.pid, OWN)
+    toolbox = old.toolbox(1)
+    wait_for(lambda: ended(toolbox))
+    let_go = old.proc.parent / "let-go"
+    command = f"trap 'touch {let_go}; exit 0' HUP TERM; sleep 60 & wait"
+    later = old.session("sh", "-c", command)
+    assert first.wait(timeout=5) == -signal.SIGKILL
+    assert later.wait(timeout=5) == 0
+    assert let_go.exists()
 
 
 def test_a_session_that_is_stopped_ends_too(old: Pod) -> None:
@@ -173,7 +209,7 @@ def test_a_session_that_is_stopped_ends_too(old: Pod) -> None:
 
 def test_the_app_and_other_containers_are_left_alone(old: Pod) -> None:
     app = old.other("sh", "-c", "sleep 60; :", "main-app")
-    sidecar = old.shell.run("sleep", "60")
+    sidecar = old.host.run("sleep", "60")
     old.add(sidecar.pid, OWN.replace("toolbox", "toolbox-2"))
     session = old.session()
     old.toolbox(1)
@@ -182,14 +218,13 @@ def test_the_app_and_other_containers_are_left_alone(old: Pod) -> None:
     assert (app.poll(), sidecar.poll()) == (None, None)
 
 
-def test_what_the_toolbox_itself_has_started_is_no_session(old: Pod) -> None:
-    toolbox = old.toolbox(1, 2)
-    wait_for(lambda: "Closed since" in log_of(toolbox) and children(toolbox))
-    (own,) = children(toolbox)
-    old.add(own, OWN)
+def test_the_toolbox_itself_is_no_session_and_starts_nothing(old: Pod) -> None:
     session = old.session()
+    toolbox = old.toolbox(1)
     wait_for(lambda: session.poll() is not None)
     assert ended(toolbox) == f"sleep ({session.pid})"
+    time.sleep(3)
+    assert (toolbox.poll(), children(toolbox)) == (None, [])
 
 
 def test_the_log_names_what_it_ends_without_arguments(old: Pod) -> None:
@@ -266,24 +301,29 @@ def test_a_profile_that_forbids_tracing_is_said_in_its_own_words(young: Pod) -> 
     wait_for(lambda: line in log_of(toolbox))
 
 
-def test_an_image_without_strace_is_said(busybox_path: str, tmp_path: Path) -> None:
-    shell = Shell(busybox_path, tmp_path)
-    try:
-        pod = Pod(shell, tmp_path, age=0)
-        (pod.tools / "strace").unlink()
-        toolbox = pod.toolbox(60)
-        wait_for(lambda: "Tracing: this image has no strace" in log_of(toolbox))
-    finally:
-        shell.stop()
+def test_an_image_without_strace_is_said(young: Pod) -> None:
+    (young.tools / "strace").unlink()
+    for name in ("sh", "mkdir", "ln", "python3"):
+        found = shutil.which(name, path=young.host.env["PATH"])
+        assert found
+        (young.tools / name).symlink_to(found)
+    young.host.env["PATH"] = str(young.tools)
+    toolbox = young.toolbox(60)
+    wait_for(lambda: "Tracing: this image has no strace" in log_of(toolbox))
 
 
 def test_it_only_waits_until_the_deadline(young: Pod) -> None:
     young.other("sh", "-c", "sleep 60; :", "main-app")
     toolbox = young.toolbox(60)
-    wait_for(lambda: "main-app is process" in log_of(toolbox) and len(children(toolbox)) == 1)
-    before = children(toolbox)
+    wait_for(lambda: "main-app is process" in log_of(toolbox) and state(toolbox) == "S")
+
+    def awoken() -> str:
+        return status(toolbox.pid, "voluntary_ctxt_switches")
+
+    before = awoken()
     time.sleep(2)
-    assert children(toolbox) == before
+    assert awoken() == before
+    assert children(toolbox) == []
 
 
 @pytest.mark.parametrize("seconds", [600, 1], ids=["open", "closed"])

@@ -316,7 +316,6 @@ USES = {
     "process-log": ["json", "masks", "records", "place", "bell"],
     "scan-volume": ["scan"],
     "keep-healthy": ["restarts", "follow", "ask", "dump"],
-    "keep-toolbox": ["sessions"],
 }
 """What one alone uses beside."""
 

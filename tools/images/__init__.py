@@ -46,7 +46,7 @@ RECIPES = {
     "curl": Recipe(("curl", "busybox-static", "inotify-tools"), ("sh",)),
     "openssl": Recipe(("openssl", "busybox-static", "inotify-tools"), ("sh",)),
     "python": Recipe(("python3", "busybox-static"), ("python3",)),
-    "toolbox": Recipe(("strace", "liblzma5", "busybox-static"), ("sh",)),
+    "toolbox": Recipe(("strace", "liblzma5", "python3", "busybox-static"), ("sh",)),
 }
 
 INSTALLER_ONLY = {
