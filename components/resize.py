@@ -20,7 +20,7 @@ import pulumi
 
 from .messages import check_keys
 from .own_pod import CREDENTIALS, OWN_NAME, TOKEN_MOUNT, TOKEN_VOLUME
-from .parts import API_ACCESS, OTHER_USER, script
+from .parts import API_ACCESS, OTHER_USER, program, script
 from .pod_resizer import PodResizer, PodResizerArgs, cpu_bounds
 from .workload import Pattern, PodTemplate, WorkloadArgs
 
@@ -79,8 +79,8 @@ def pod(_name: str, args: ResizeArgs) -> PodTemplate:
         sidecars=[
             {
                 "name": "resizer",
-                "image": "curl",
-                "command": script(
+                "image": "python",
+                "command": program(
                     "resize-pod",
                     "resizer",
                     least,
@@ -88,7 +88,6 @@ def pod(_name: str, args: ResizeArgs) -> PodTemplate:
                     args.get("headroom_percent", 50),
                     args.get("interval_seconds", 10),
                     CREDENTIALS,
-                    uses=["target", "usage", "api"],
                 ),
                 # `script` puts the container's name on the app's command line.
                 "env": [

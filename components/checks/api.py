@@ -2,9 +2,11 @@
 
 import json
 import re
+import shlex
 from typing import Any
 
 from ..own_pod import CREDENTIALS
+from ..parts import program
 from . import Live
 
 # As the sidecar sends it, but for nothing to come of it where it is not refused. To curl's
@@ -26,12 +28,22 @@ REFUSED = {"403", "422"}
 """What it answers where RBAC or an admission policy refuses."""
 
 
-def patch_pod(live: Live, container: str, path: str, patch: Any) -> tuple[str, str]:
+def patch_with_curl(live: Live, container: str, path: str, patch: Any) -> tuple[str, str]:
     """The status code of a patch that a container sends, and what the API server says.
 
     `path` is a pod's name, or one and a subresource: `it/resize`.
     """
     command = _REQUEST.format(credentials=CREDENTIALS, patch=json.dumps(patch), path=path)
-    said, _, code = live.run(container, command).strip().rpartition("\n")
+    return _answer(live.run(container, command))
+
+
+def patch_with_python(live: Live, container: str, path: str, patch: Any) -> tuple[str, str]:
+    """The same from a container that has Python."""
+    command = program("try-patch", "verify", CREDENTIALS, path, json.dumps(patch))
+    return _answer(live.run(container, shlex.join(command)))
+
+
+def _answer(printed: str) -> tuple[str, str]:
+    said, _, code = printed.strip().rpartition("\n")
     message = re.search(r'"message":"((?:[^"\\]|\\.)*)"', said)
     return code, message[1] if message else said

@@ -6,7 +6,7 @@ from ..env_inherit import LABEL, VERSION_FILE, EnvInheritArgs
 from ..manifest import Object
 from ..own_pod import CREDENTIALS
 from . import SLACK, Check, Live, UnmetError
-from .api import REFUSED, patch_pod
+from .api import REFUSED, patch_with_curl
 
 UPDATE = 90
 """Seconds from the label to the file, which the kubelet writes with its next sync."""
@@ -90,13 +90,14 @@ def checks(args: EnvInheritArgs) -> list[Check]:
         if not tries:
             raise UnmetError("there is no other pod in the namespace to try it on")
         answers = {
-            what: patch_pod(live, "version-updater", *patch)[0] for what, patch in tries.items()
+            what: patch_with_curl(live, "version-updater", *patch)[0]
+            for what, patch in tries.items()
         }
         answered = ", ".join(f"{what}: {answer}" for what, answer in answers.items())
         if not set(answers.values()) <= REFUSED:
             raise UnmetError(answered)
         # The same request for what is allowed shows what the refusals are worth.
-        allowed, said = patch_pod(live, "version-updater", own, label)
+        allowed, said = patch_with_curl(live, "version-updater", own, label)
         if allowed != "200":
             raise UnmetError(f"its own label: {allowed}: {said}")
         alone = "" if neighbours else "; no neighbour to try"

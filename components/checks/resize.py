@@ -8,7 +8,7 @@ from ..pod_resizer import cpu_bounds
 from ..quantity import parse_quantity
 from ..resize import ResizeArgs
 from . import SLACK, Check, Live, UnmetError
-from .api import REFUSED, patch_pod
+from .api import REFUSED, patch_with_python
 from .status import restarts, statuses
 
 
@@ -46,13 +46,15 @@ def checks(args: ResizeArgs) -> list[Check]:
         own = f"{pod['metadata']['name']}/resize"
         answers: list[str] = []
         for amount in (most + 1, least - 1):
-            code, said = patch_pod(live, "resizer", own, _cpu("containers", "main-app", amount))
+            code, said = patch_with_python(
+                live, "resizer", own, _cpu("containers", "main-app", amount)
+            )
             answers.append(f"{amount}m: {code}")
             if code not in REFUSED or f"between {least}m and {most}m" not in said:
                 raise UnmetError(f"{', '.join(answers)}: {said}")
         # The same request for what is allowed shows what the refusals are worth.
         amount = _wanted(pod)
-        code, said = patch_pod(live, "resizer", own, _cpu("containers", "main-app", amount))
+        code, said = patch_with_python(live, "resizer", own, _cpu("containers", "main-app", amount))
         if code != "200":
             raise UnmetError(f"{amount}m: {code}: {said}")
         return f"{', '.join(answers)}; {amount}m: 200"
@@ -77,7 +79,7 @@ def checks(args: ResizeArgs) -> list[Check]:
             for name in live.neighbours()[:1]:
                 patch = _cpu("containers", "main-app", amount)
                 tries[f"neighbour {name}"] = (f"{name}/resize", patch)
-        answers = {what: patch_pod(live, "resizer", *it)[0] for what, it in tries.items()}
+        answers = {what: patch_with_python(live, "resizer", *it)[0] for what, it in tries.items()}
         answered = ", ".join(f"{what}: {answer}" for what, answer in answers.items())
         if not set(answers.values()) <= REFUSED:
             raise UnmetError(answered)

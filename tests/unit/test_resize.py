@@ -18,8 +18,8 @@ def found(args: Any) -> Object:
 
 
 def resizer(args: Any) -> list[str]:
-    """The arguments of the resizer's script."""
-    return containers(found(args))["resizer"]["command"][4:]
+    """The arguments of the resizer's program."""
+    return containers(found(args))["resizer"]["command"][6:]
 
 
 def test_the_app_starts_with_the_most_it_may_get_reserved_and_allowed() -> None:
@@ -66,7 +66,7 @@ def test_the_app_is_another_user_and_can_not_read_the_resizers_token_through_pro
 def test_sidecar_and_policy_have_the_same_bounds() -> None:
     objects = everything({"min_cpu": "0.02", "max_cpu": "300m"})
     pod = pod_of(objects.one("Deployment"))
-    assert containers(pod)["resizer"]["command"][4:6] == ["20", "300"]
+    assert containers(pod)["resizer"]["command"][6:8] == ["20", "300"]
     text = str(objects.one("ValidatingAdmissionPolicy")["spec"])
     assert "between 20m and 300m" in text
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 from collections.abc import Callable
 from typing import Any
 
@@ -69,9 +70,8 @@ def api(**allowed: str) -> Callable[[str, str, float], str]:
     """An API server that holds to the bounds and refuses all but these requests."""
 
     def answer(_container: str, command: str, _now: float) -> str:
-        patch = json.loads(re.findall("--data '(.*)' ", command)[0])
-        path = re.findall(r"\$pods/(\S+)\?dryRun=All", command)[0]
-        text = f"{path} {json.dumps(patch)}"
+        *_, path, patch = shlex.split(command)
+        text = f"{path} {json.dumps(json.loads(patch))}"
         if any(re.search(words, text) for words in allowed.values()):
             return '{"kind":"Pod"}\n200'
         return f'{{"message":"{BETWEEN}"}}\n422'

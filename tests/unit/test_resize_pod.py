@@ -1,7 +1,10 @@
-"""The resizer's script, run for real: what it reads, decides, asks for, and does when refused."""
+"""The resizer's program, run for real: what it reads, decides, asks for, and does when refused."""
 
 import itertools
 import json
+import os
+import re
+import shutil
 import subprocess
 import threading
 import time
@@ -10,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from components.programs.resize_pod import fitting, unfinished
 from tests.unit.api_server import ApiServer
 from tests.unit.shell import Shell, ends_within_a_second, log_of, wait_for
 
@@ -75,20 +79,20 @@ class Account:
 
 
 class Resizer:
-    """The script, with an app that is accounted for and an API server that resizes it."""
+    """The program, with an app that is accounted for and an API server that resizes it."""
 
     def __init__(
-        self, shell: Shell, server: ApiServer, account: Account, interval: int, limit: int = 200
+        self, host: Shell, server: ApiServer, account: Account, interval: int, limit: int = 200
     ) -> None:
-        self.shell, self.server, self.account = shell, server, account
-        self.name = f"resized-{next(_NUMBERS)}"
+        self.host, self.server, self.account = host, server, account
+        # Other workers of the tests have theirs at the same time.
+        self.name = f"resized-{os.getpid()}-{next(_NUMBERS)}"
         self.account.allowed = limit
         self.app = self.started()
-        self.process = shell.start(
+        self.process = host.start(
             "resize-pod",
             "resizer",
             *(50, 400, 50, interval, server.credentials, account.folder),
-            uses=["target", "usage", "api"],
             MEASURED=self.name,
             CPU_LIMIT=str(limit),
             KUBERNETES_SERVICE_HOST="127.0.0.1",
@@ -99,7 +103,7 @@ class Resizer:
 
     def started(self) -> subprocess.Popen[str]:
         """The app's main process, started anew."""
-        process = self.shell.run("sh", "-c", "sleep 300; : it", self.name)
+        process = self.host.run("sh", "-c", "sleep 300; : it", self.name)
         self.account.show(process.pid)
         return process
 
@@ -143,9 +147,9 @@ def account(tmp_path: Path) -> Iterator[Account]:
 
 
 @pytest.fixture
-def resizer(shell: Shell, server: ApiServer, account: Account) -> Resizer:
+def resizer(host: Shell, server: ApiServer, account: Account) -> Resizer:
     """One that looks every second, at an app that may use 200m."""
-    return Resizer(shell, server, account, 1)
+    return Resizer(host, server, account, 1)
 
 
 def test_a_quiet_app_gets_the_least_by_the_subresource_of_its_pod(resizer: Resizer) -> None:
@@ -187,9 +191,9 @@ def test_what_is_done_is_asked_for_twice_and_then_no_more(resizer: Resizer) -> N
 
 
 def test_a_limit_beyond_the_bounds_is_mended_at_once(
-    shell: Shell, server: ApiServer, account: Account
+    host: Shell, server: ApiServer, account: Account
 ) -> None:
-    resizer = Resizer(shell, server, account, 3600, limit=500)
+    resizer = Resizer(host, server, account, 3600, limit=500)
     resizer.asks(400)
     assert "uses an unknown part of 500 millicores: asking for 400" in resizer.log
 
@@ -203,22 +207,109 @@ def test_a_refusal_is_logged_and_tried_again(resizer: Resizer) -> None:
     wait_for(lambda: len(resizer.asked) >= 4, 15)
     for said in ("exceeded quota", "may resize no container", "has been modified"):
         assert said in resizer.log
+    for code in (403, 422, 409):
+        assert f"The requested URL returned error: {code}" in resizer.log
     assert resizer.log.count("Trying again in 1 s") >= 3
     assert resizer.asked[:4] == [50] * 4
     assert resizer.process.poll() is None
 
 
 def test_a_server_that_is_away_is_tried_at_growing_intervals(
-    shell: Shell, server: ApiServer, account: Account
+    host: Shell, server: ApiServer, account: Account
 ) -> None:
     server.stop()
-    resizer = Resizer(shell, server, account, 2, limit=500)
+    resizer = Resizer(host, server, account, 2, limit=500)
     wait_for(lambda: resizer.log.count("Trying again in 2 s") >= 2, 15)
     assert resizer.log.count("Trying again in 1 s") == 1
-    assert "curl: (7)" in resizer.log
+    failed = f"The request to 127.0.0.1 port {server.port} failed: "
+    assert re.search(f"{failed}.*Connection refused", resizer.log)
     server.start()
     wait_for(lambda: resizer.asked, 10)
     assert resizer.process.poll() is None
+
+
+def test_the_token_is_read_again_for_each_request(resizer: Resizer) -> None:
+    wait_for(lambda: resizer.asked, 10)
+    (resizer.server.credentials / "token").write_text("token-2\n")
+    wait_for(lambda: len(resizer.asked) == 2)
+    sent = [request.headers["Authorization"] for request in resizer.server.requests]
+    assert sent == ["Bearer token-1", "Bearer token-2"]
+
+
+def test_credentials_that_can_not_be_read_are_said_and_tried_again(
+    host: Shell, server: ApiServer, account: Account
+) -> None:
+    token, ca = server.credentials / "token", server.credentials / "ca.crt"
+    good = ca.read_bytes()
+    token.unlink()
+    resizer = Resizer(host, server, account, 1, limit=500)
+    resizer.says(f"No such file or directory: '{token}'")
+    ca.write_text("no certificate")
+    token.write_text("a secret\nof two lines, \xe4\u20ac")
+    count = resizer.log.count("Trying again")
+    wait_for(lambda: resizer.log.count("Trying again") >= count + 2)
+    ca.write_bytes(good)
+    resizer.says("codec can't encode")
+    token.write_text("a secret\nof two lines")
+    wait_for(lambda: resizer.asked, 10)
+    assert "secret" not in resizer.log.replace(str(token), "")
+    assert resizer.process.poll() is None
+
+
+def test_the_resizer_trusts_no_other_server(
+    host: Shell, server: ApiServer, account: Account, tmp_path: Path
+) -> None:
+    (tmp_path / "other").mkdir()
+    with ApiServer(tmp_path / "other") as stranger:
+        shutil.copy(stranger.credentials / "ca.crt", server.credentials / "ca.crt")
+    resizer = Resizer(host, server, account, 1, limit=500)
+    resizer.says("certificate verify failed: unable to get local issuer certificate")
+    assert server.requests == []
+
+
+def test_a_check_sends_the_same_and_nothing_comes_of_it(host: Shell, server: ApiServer) -> None:
+    server.answers = [(422, "no")]
+    process = host.start(
+        "try-patch",
+        "verify",
+        *(server.credentials, "other/resize", '{"spec": {}}'),
+        KUBERNETES_SERVICE_HOST="127.0.0.1",
+        KUBERNETES_SERVICE_PORT=str(server.port),
+        POD_NAMESPACE="here",
+    )
+    assert process.wait(timeout=10) == 0
+    (request,) = server.requests
+    assert request.line == "PATCH /api/v1/namespaces/here/pods/other/resize?dryRun=All"
+    assert request.body == {"spec": {}}
+    assert log_of(process).splitlines()[0] == '{"kind": "Status", "message": "no"}'
+    assert log_of(process).splitlines()[-1] == "422"
+
+
+@pytest.mark.parametrize(
+    ("use", "limit", "expected"),
+    [
+        (None, 500, 500),
+        (0, 200, 0),
+        # What it uses and half of that, in steps of ten, up to four fifths of the limit.
+        (41, 200, 70),
+        (100, 200, 150),
+        (105, 200, 200),
+        # Less than half of the headroom is left.
+        (159, 200, 200),
+        (160, 200, 400),
+    ],
+)
+def test_what_an_app_is_to_get_follows_from_what_it_uses(
+    use: int | None, limit: int, expected: int
+) -> None:
+    assert fitting(use, limit, 50) == expected
+
+
+@pytest.mark.parametrize(
+    "answer", ["", "no JSON", "[]", '{"kind":"Status","status":"Success"}', '{"status":{}}']
+)
+def test_an_answer_without_conditions_leaves_nothing_to_do(answer: str) -> None:
+    assert unfinished(answer) == []
 
 
 def pod(*conditions: dict[str, object]) -> str:
@@ -270,9 +361,9 @@ def test_an_app_that_starts_again_is_found_and_measured_again(resizer: Resizer) 
 
 
 def test_an_account_that_is_not_to_be_seen_is_said(
-    shell: Shell, server: ApiServer, tmp_path: Path
+    host: Shell, server: ApiServer, tmp_path: Path
 ) -> None:
-    resizer = Resizer(shell, server, Account(tmp_path / "proc"), 1)
+    resizer = Resizer(host, server, Account(tmp_path / "proc"), 1)
     resizer.account.folder.rename(tmp_path / "gone")
     resizer.says(f"No process {resizer.name} to measure")
     assert resizer.process.poll() is None

@@ -312,7 +312,6 @@ SHARED = [
 """What scripts use, beside what all of them do."""
 USES = {
     "renew-certificate": ["issue", "tls"],
-    "resize-pod": ["usage"],
     "process-log": ["json", "masks", "records", "place", "bell"],
     "scan-volume": ["scan"],
     "keep-healthy": ["restarts", "follow", "ask", "dump"],
