@@ -21,14 +21,14 @@ import pulumi
 
 from .manifest import Object, register
 from .messages import check_keys
-from .parts import DRAIN, empty_dir, labels_of, script, selector_of
+from .parts import DRAIN, empty_dir, labels_of, program, script, selector_of
 from .workload import Pattern, PodTemplate, WorkloadArgs
 
 STATE = "/drain"
 """Where hook, app and sidecar tell each other how far they are."""
 
 READY_PORT = 8998
-"""Where the sidecar answers /ready."""
+"""Where the sidecar answers /ready, and /in-flight."""
 
 END_SECONDS = 5
 """What the sidecars have to end after the app, of the same grace period."""
@@ -91,11 +91,8 @@ def pod(_name: str, args: GracefulShutdownArgs) -> PodTemplate:
     wait = {"preStop": {"exec": {"command": ["/bin/sh", "-c", f"sleep {pre_stop}"]}}}
     keeper: Object = {
         "name": "drain-keeper",
-        "image": "shell",
-        "command": script(
-            *("keep-drain", "drain-keeper", STATE, port, READY_PORT, drain, interval),
-            uses=["watch", "in-flight"],
-        ),
+        "image": "python",
+        "command": program("keep-drain", "drain-keeper", STATE, port, READY_PORT, drain, interval),
         "ports": [{"name": "ready", "containerPort": READY_PORT}],
         "readinessProbe": {
             "httpGet": {"path": "/ready", "port": "ready"},
@@ -103,7 +100,7 @@ def pod(_name: str, args: GracefulShutdownArgs) -> PodTemplate:
             # Believed a second before the hook is over, so that proxies hear of it in time.
             "failureThreshold": max(1, (pre_stop - 1) // _READY_SECONDS),
         },
-        "volumeMounts": [state, {"name": "sidecar-tmp", "mountPath": "/tmp"}],
+        "volumeMounts": [state],
     }
     if args.get("sidecars") == "classic":
         # Told to end with the app and not after it; by then it knows that the pod drains.
@@ -124,11 +121,7 @@ def pod(_name: str, args: GracefulShutdownArgs) -> PodTemplate:
             "volumeMounts": [state, {"name": "tmp", "mountPath": "/tmp"}],
         },
         sidecars=[keeper],
-        volumes=[
-            empty_dir("state", "1Mi"),
-            empty_dir("tmp", "16Mi"),
-            empty_dir("sidecar-tmp", "1Mi"),
-        ],
+        volumes=[empty_dir("state", "1Mi"), empty_dir("tmp", "16Mi")],
         spec={"terminationGracePeriodSeconds": grace},
         annotations={DRAIN: str(drain)},
     )

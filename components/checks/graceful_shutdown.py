@@ -10,20 +10,19 @@ from ..manifest import Object
 from ..parts import DRAIN
 from . import SLACK, Check, Live, UnmetError
 
-# What the sidecar counts before, during and after a request; it looks when a file is written.
+# What the sidecar counts before, during and after a request. The containers share their network,
+# and the app's image has wget.
 _COUNTS = f"""
 count() {{
-  echo >{STATE}/asked
-  sleep 1
-  cat /tmp/site/in-flight
+  timeout 5 wget -q -O - http://127.0.0.1:{READY_PORT}/in-flight
 }}
 count
 timeout 10 wget -q -O /dev/null http://127.0.0.1:%d/slow &
-sleep 0.3
+sleep 1
 count
 kill $!
+sleep 1
 count
-rm -f {STATE}/asked
 """
 
 _READY = f"timeout 5 wget -q -O - http://127.0.0.1:{READY_PORT}/ready; ls {STATE}"
@@ -35,7 +34,7 @@ def checks(args: GracefulShutdownArgs) -> list[Check]:
 
     def counted(live: Live) -> str:
         def look() -> str:
-            seen = live.run("drain-keeper", _COUNTS % port).split()
+            seen = live.run("main-app", _COUNTS % port).split()
             # Others may ask meanwhile, so it is tried until nobody does.
             if not (len(seen) == 3 and all(map(str.isdecimal, seen))):
                 raise UnmetError(f"the sidecar counts {' '.join(seen)!r}")
@@ -57,7 +56,7 @@ def checks(args: GracefulShutdownArgs) -> list[Check]:
 
     def ready(live: Live) -> str:
         def look() -> str:
-            seen = live.run("drain-keeper", _READY).split()
+            seen = live.run("main-app", _READY).split()
             conditions: list[Object] = live.pod().get("status", {}).get("conditions") or []
             said = {item["type"]: item["status"] for item in conditions}.get("Ready")
             if seen[:1] != ["ready"] or said != "True" or "draining" in seen:

@@ -85,7 +85,7 @@ SPAWNED = {
     "dependency-injection/plugin-fetcher": 7,
     "env-inherit/main-app": 18,
     "env-inherit/version-updater": 14,
-    "graceful-shutdown/drain-keeper": 36,
+    "graceful-shutdown/drain-keeper": 0,
     "graceful-shutdown/main-app": 0,
     "health": 63,
     "hot-reload": 8,

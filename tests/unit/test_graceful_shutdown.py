@@ -74,7 +74,7 @@ def test_both_share_what_they_tell_each_other_and_nothing_else() -> None:
     template = pod({})
     assert users(template, "state") == ["drain-keeper", "main-app"]
     assert users(template, "tmp") == ["main-app"]
-    assert users(template, "sidecar-tmp") == ["drain-keeper"]
+    assert [volume["name"] for volume in template["spec"]["volumes"]] == ["state", "tmp"]
     assert "shareProcessNamespace" not in template["spec"]
 
 

@@ -1,10 +1,10 @@
-"""What the sidecar of graceful shutdown promises, run for real under each shell."""
+"""What the sidecar of graceful shutdown promises, run for real, and its app under each shell."""
 
 import os
 import re
-import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import time
@@ -17,6 +17,8 @@ from pathlib import Path
 import pytest
 
 from components.parts import script
+from components.programs.changes import Changes
+from components.programs.connections import in_flight
 from tests.unit.shell import Shell, ends_within_a_second, log_of, wait_for
 
 LINE = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}) (.*)")
@@ -47,14 +49,9 @@ class Pod:
         return self.server.getsockname()[1]
 
     def keeper(self, drain: int = 60) -> "subprocess.Popen[str]":
-        text = script("keep-drain", "x", uses=["watch", "in-flight"])[2]
-        # A /tmp of this test's.
-        text = text.replace("/tmp/", f"{self.folder}/tmp/")
         args = (self.state, self.port, self.ready_port, drain, 60)
-        process = self.shell.run("sh", "-c", text, "drain-keeper", *map(str, args))
+        process = self.shell.start("keep-drain", "drain-keeper", *args)
         wait_for(lambda: self.asked() is not None)
-        # A watch takes a moment to begin.
-        time.sleep(0.5)
         return process
 
     def begin(self) -> None:
@@ -88,28 +85,36 @@ class Pod:
             connection.close()
         self.connections.clear()
 
-    def asked(self) -> int | None:
-        """The status of an answer to GET /ready, None if there is none."""
-        url = f"http://127.0.0.1:{self.ready_port}/ready"
+    def answer(self, path: str, method: str = "GET") -> tuple[int, str] | None:
+        """The status and text of the sidecar's answer, None if there is none."""
+        url = f"http://127.0.0.1:{self.ready_port}{path}"
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
-            with opener.open(url, timeout=5) as answer:
-                return answer.status
+            with opener.open(urllib.request.Request(url, method=method), timeout=5) as answer:
+                return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
-            return error.code
+            return error.code, error.read().decode()
         except OSError:
             return None
 
+    def asked(self) -> int | None:
+        """The status of an answer to GET /ready, None if there is none."""
+        answer = self.answer("/ready")
+        return answer[0] if answer else None
+
+    def client(self, text: bytes = b"") -> socket.socket:
+        """Somebody who begins to ask the sidecar."""
+        client = socket.create_connection(("127.0.0.1", self.ready_port), timeout=5)
+        client.sendall(text)
+        self.connections.append(client)
+        return client
+
 
 @pytest.fixture
-def pod(with_watcher: Shell, tmp_path: Path) -> Iterator[Pod]:
-    busybox = shutil.which("busybox")
-    assert busybox
-    (tmp_path / "bin" / "httpd").symlink_to(busybox)
-    for name in ("state", "tmp"):
-        (tmp_path / name).mkdir()
+def pod(host: Shell, tmp_path: Path) -> Iterator[Pod]:
+    (tmp_path / "state").mkdir()
     with socket.create_server(("127.0.0.1", 0)) as server:
-        pod = Pod(with_watcher, tmp_path, server)
+        pod = Pod(host, tmp_path, server)
         pod.begin()
         yield pod
         pod.disconnect()
@@ -217,53 +222,162 @@ def test_one_that_is_told_to_end_with_the_app_ends_after_it(pod: Pod) -> None:
 
 def test_it_counts_when_it_is_asked_to(pod: Pod) -> None:
     pod.keeper()
-    file = pod.folder / "tmp" / "site" / "in-flight"
     for count in (1, 2):
         pod.connect()
-        pod.says("asked")
-        wait_for(lambda count=count: file.read_text() == f"{count}\n")
+        assert pod.answer("/in-flight") == (200, f"{count}\n")
     pod.disconnect()
-    pod.says("asked")
-    wait_for(lambda: file.read_text() == "0\n")
+    assert pod.answer("/in-flight") == (200, "0\n")
+
+
+def test_it_answers_as_a_server_does(pod: Pod) -> None:
+    pod.keeper()
+    assert pod.answer("/ready") == (200, "ready\n")
+    assert pod.answer("/ready?from=probe") == (200, "ready\n")
+    assert pod.answer("/ready", "HEAD") == (200, "")
+    assert pod.answer("/") == (404, "Not found\n")
+    pod.says("draining")
+    wait_for(lambda: pod.answer("/ready") == (404, "Not found\n"), 1)
+
+
+def test_silent_and_slow_clients_delay_nobody(pod: Pod) -> None:
+    keeper = pod.keeper()
+    for _ in range(100):
+        pod.client()
+        pod.client(b"GET /rea")
+    started = time.monotonic()
+    assert pod.asked() == 200
+    pod.says("draining")
+    wait_for(lambda: pod.asked() == 404, 1)
+    assert time.monotonic() - started < 1
+    wait_for(lambda: said(keeper) == ["ready", "unready, 0 in flight"])
+
+
+def test_a_request_may_come_in_parts(pod: Pod) -> None:
+    pod.keeper()
+    client = pod.client(b"GET /ready HT")
+    time.sleep(0.1)
+    assert pod.asked() == 200
+    client.sendall(b"TP/1.1\r\nHost: it\r\n\r")
+    time.sleep(0.1)
+    client.sendall(b"\n")
+    assert b"".join(iter(lambda: client.recv(99), b"")).endswith(b"\r\n\r\nready\n")
+
+
+@pytest.mark.parametrize("text", [b"\r\n\r\n", b"\xff\xfe\r\n\r\n", b"GET\r\n\r\n", b"x" * 20000])
+def test_what_is_no_request_harms_nobody(pod: Pod, text: bytes) -> None:
+    keeper = pod.keeper()
+    client = pod.client()
+    try:
+        client.sendall(text)
+        seen = client.recv(99)
+    except ConnectionError:
+        seen = b""
+    assert seen == b"" or seen.startswith(b"HTTP/1.1 404 ")
+    # One that breaks off, with a reset.
+    hasty = pod.client(b"GET /ready HTTP/1.1\r\n\r\n")
+    hasty.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    hasty.close()
+    assert pod.asked() == 200
+    assert said(keeper) == ["ready"]
+
+
+def test_without_a_watch_it_looks_whenever_it_is_asked(pod: Pod) -> None:
+    pod.state.rename(pod.folder / "away")
+    keeper = pod.keeper()
+    assert f"cannot watch {pod.state}: No such file or directory" in log_of(keeper)
+    (pod.folder / "away").rename(pod.state)
+    pod.says("draining")
+    assert pod.asked() == 404
+    wait_for(lambda: log_of(keeper).endswith(" unready, 0 in flight\n"))
+    ended = time.monotonic()
+    pod.ends()
+    wait_for(lambda: log_of(keeper).endswith(" app ended\n"))
+    assert time.monotonic() - ended < 1.5
+
+
+def test_a_node_without_room_for_a_watch_costs_time_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    class Full:
+        """What the C library answers then."""
+
+        def inotify_init1(self, _flags: int) -> int:
+            return -1
+
+        def inotify_add_watch(self, _descriptor: int, _path: bytes, _mask: int) -> int:
+            return -1
+
+    def library(*_args: object, **_more: object) -> Full:
+        return Full()
+
+    monkeypatch.setattr("ctypes.CDLL", library)
+    changes = Changes(tmp_path)
+    assert f"cannot watch {tmp_path}" in capfd.readouterr().err
+    started = time.monotonic()
+    changes.wait(0.2)
+    assert time.monotonic() - started >= 0.2
+
+
+def test_it_waits_for_what_happens_and_does_not_look_all_the_time(pod: Pod) -> None:
+    keeper = pod.keeper()
+    pod.client(b"GET /rea")
+    pod.says("draining")
+    wait_for(lambda: "unready, 0 in flight" in said(keeper))
+    keeper.terminate()
+    pod.ends()
+    before = cpu(keeper)
+    time.sleep(1)
+    assert cpu(keeper) - before <= 0.05
+
+
+def cpu(process: "subprocess.Popen[str]") -> float:
+    """Seconds of processor time that a process has taken."""
+    fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(") ")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def test_one_that_cannot_answer_ends_and_says_so(pod: Pod) -> None:
     with socket.create_server(("0.0.0.0", pod.ready_port)):
-        text = script("keep-drain", "x", uses=["watch", "in-flight"])[2]
-        text = text.replace("/tmp/", f"{pod.folder}/tmp/")
         args = (pod.state, pod.port, pod.ready_port, 60, 60)
-        keeper = pod.shell.run("sh", "-c", text, "x", *map(str, args))
+        keeper = pod.shell.start("keep-drain", "drain-keeper", *args)
         assert keeper.wait(timeout=10) == 1
     assert f"Nothing answers at port {pod.ready_port}" in log_of(keeper)
 
 
-def counted(shell: Shell, port: int) -> str:
-    library = script("keep-drain", "x", uses=["in-flight"])[2].partition("# say TEXT")[0]
-    process = shell.run("sh", "-c", f"{library}\nin_flight {port}", "x")
-    process.wait(timeout=10)
-    return log_of(process)
-
-
-@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
-def test_a_client_counts_until_it_has_its_whole_answer(shell: Shell, host: str) -> None:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
+def test_a_client_counts_until_it_has_its_whole_answer(address: str) -> None:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
     try:
-        server = socket.create_server((host, 0), family=family)
+        server = socket.create_server((address, 0), family=family)
     except OSError:
-        pytest.skip(f"this machine has no {host}")
+        pytest.skip(f"this machine has no {address}")
     port: int = server.getsockname()[1]
-    assert counted(shell, port) == "0\n"
-    client = socket.create_connection((host, port))
+    assert in_flight(port) == 0
+    client = socket.create_connection((address, port))
     # Before the app has accepted it, too.
-    assert counted(shell, port) == "1\n"
+    assert in_flight(port) == 1
     accepted, _ = server.accept()
     # One who asks and sends no more still waits.
     client.shutdown(socket.SHUT_WR)
-    assert counted(shell, port) == "1\n"
+    assert in_flight(port) == 1
     accepted.close()
     client.close()
-    assert counted(shell, port) == "0\n"
+    assert in_flight(port) == 0
     server.close()
+
+
+def test_a_client_that_the_kernel_shows_twice_counts_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    head = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid\n"
+    first, second = (f"  1: 0100007F:1F90 0100007F:89C{number} 01 0:0 0:0\n" for number in (1, 2))
+    other = "  1: 0100007F:1F91 0100007F:1F90 01 0:0 0:0\n"
+    ended = "  1: 0100007F:1F90 0100007F:89C3 06 0:0 0:0\n"
+    (tmp_path / "tcp").write_text(f"{head}{first}{second}{second}{other}{ended}{first}")
+    monkeypatch.setattr(
+        "components.programs.connections.TABLES", [tmp_path / "tcp", tmp_path / "missing"]
+    )
+    assert in_flight(8080) == 2
 
 
 NGINX = """#!{python}
