@@ -22,7 +22,7 @@ import pulumi
 
 from .manifest import Object, register
 from .messages import any_of, check_keys
-from .parts import empty_dir, labels_of, once, script
+from .parts import empty_dir, labels_of, once, program, script
 from .workload import Pattern, PodTemplate, WorkloadArgs
 
 SOURCE = "/etc/published"
@@ -86,10 +86,9 @@ def pod(name: str, args: SecurityScanArgs) -> PodTemplate:
         sidecars=[
             {
                 "name": "scanner",
-                "image": "shell",
-                "command": script(
-                    *("scan-volume", "scanner", SOURCE, CONTENT, BASELINE, VERDICT, interval),
-                    uses=["watch", "scan"],
+                "image": "python",
+                "command": program(
+                    "scan-volume", "scanner", SOURCE, CONTENT, BASELINE, VERDICT, interval
                 ),
                 "startupProbe": once(f"{VERDICT}/status"),
                 "volumeMounts": [
@@ -97,22 +96,13 @@ def pod(name: str, args: SecurityScanArgs) -> PodTemplate:
                     {**content, "readOnly": True},
                     {"name": "baseline", "mountPath": BASELINE},
                     verdict,
-                    {"name": "scanner-tmp", "mountPath": "/tmp"},
                 ],
             },
             {
                 "name": "publisher",
-                "image": "shell",
-                "command": script(
-                    *(
-                        "publish-files",
-                        "publisher",
-                        SOURCE,
-                        CONTENT,
-                        f"{VERDICT}/version",
-                        interval,
-                    ),
-                    uses=["watch"],
+                "image": "python",
+                "command": program(
+                    "publish-files", "publisher", SOURCE, CONTENT, f"{VERDICT}/version", interval
                 ),
                 # The app starts once all files are there.
                 "startupProbe": once("/tmp/done"),
@@ -127,7 +117,7 @@ def pod(name: str, args: SecurityScanArgs) -> PodTemplate:
         volumes=[
             {"name": "published", "configMap": {"name": name}},
             empty_dir("content", args.get("size_limit", "16Mi")),
-            *(empty_dir(own, "16Mi") for own in ("baseline", "publisher-tmp", "scanner-tmp")),
+            *(empty_dir(own, "16Mi") for own in ("baseline", "publisher-tmp")),
             empty_dir("verdict", "1Mi"),
             *([empty_dir("tmp", "1Mi")] if signals else []),
         ],

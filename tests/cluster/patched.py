@@ -88,8 +88,9 @@ def container(spec: Object, name: str) -> Object:
 
 
 def insert(spec: Object, name: str, after: str, lines: str) -> None:
-    """Put lines into the script that a container runs, after one of its own."""
+    """Put lines into the script or program that a container runs, after one of its own."""
     command = container(spec, name)["command"]
-    before, line, rest = command[2].partition(f"{after}\n")
-    assert line, f"{name} runs no script with {after}"
-    command[2] = f"{before}{line}{lines}\n{rest}"
+    text = command.index("-c") + 1
+    before, line, rest = command[text].partition(f"{after}\n")
+    assert line, f"{name} runs nothing with {after}"
+    command[text] = f"{before}{line}{lines}\n{rest}"

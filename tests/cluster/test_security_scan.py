@@ -158,12 +158,12 @@ def test_an_owner_is_found_too(scanned: Scanned) -> None:
 
 
 OUT_OF_REACH = [
-    "echo x >/baseline/now",
+    "echo x >/baseline/known",
     "echo x >/etc/published/index.html",
     "mkdir -p /baseline",
     "mkdir -p /etc/published",
     "mount -o remount,rw /verdict",
-    "for root in /proc/[0-9]*/root; do echo x >$root/baseline/now && exit; done; false",
+    "for root in /proc/[0-9]*/root; do echo x >$root/baseline/known && exit; done; false",
 ]
 
 
@@ -263,8 +263,12 @@ def test_an_app_that_is_started_anew_is_told_what_there_is(heeded: Scanned) -> N
 
 def held(_: str, spec: Object) -> None:
     """Have the publisher stand after the first file of its second version, to be killed there."""
-    line = '    same "$name" || put "$name" || complete=false'
-    once = "[ ! -e /tmp/done ] || [ -e /tmp/held ] || { touch /tmp/held && sleep 3600; }"
+    line = "        complete = _put(content / name, text) and complete"
+    once = """
+        if DONE.exists() and not Path("/tmp/held").exists():
+            Path("/tmp/held").touch()
+            time.sleep(3600)
+"""
     insert(spec, "publisher", line, once)
 
 

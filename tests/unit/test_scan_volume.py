@@ -1,17 +1,23 @@
-"""What a scan finds, what it does not, and what a publication may do meanwhile, in each shell."""
+"""What a scan finds, what it does not, and what a publication may do meanwhile."""
 
+import fcntl
 import os
 import re
+import signal
 import socket
 import stat
 import subprocess
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from components.parts import script
+from components.parts import program
+from components.programs import scan
+from components.programs.scan import Seen, State, judge, look_at, wanted
 from tests.unit.shell import Shell, ends_within_a_second, log_of, wait_for
 
 FILES = {"app.conf": "greeting = Hello\n", "index.html": "<h1>Hello</h1>\n"}
@@ -19,18 +25,16 @@ OTHER = {"app.conf": "greeting = Good day\n", "new.html": "<h1>New</h1>\n"}
 
 
 class Pod:
-    """The scripts, and the directories that they have in a pod."""
+    """The programs, and the directories that they have in a pod."""
 
     def __init__(self, shell: Shell, folder: Path) -> None:
         self.shell = shell
         self.source, self.content, self.baseline, self.verdict = (
             folder / name for name in ("source", "content", "baseline", "verdict")
         )
-        self.tmp = {name: folder / f"{name}-tmp" for name in ("publisher", "scanner")}
-        for directory in (self.source, self.content, self.baseline, self.verdict):
+        self.tmp = folder / "tmp"
+        for directory in (self.source, self.content, self.baseline, self.verdict, self.tmp):
             directory.mkdir(parents=True)
-        for directory in self.tmp.values():
-            directory.mkdir()
         self.count = 0
         self.scanner: subprocess.Popen[str]
 
@@ -55,36 +59,26 @@ class Pod:
                 file.unlink()
             before.rmdir()
 
-    def _start(self, command: list[str], container: str) -> subprocess.Popen[str]:
-        # Another folder in place of the container's own.
-        command[2] = command[2].replace("/tmp/", f"{self.tmp[container]}/")
-        return self.shell.run("sh", *command[1:])
-
     def publish(
         self, change: Callable[[str], str] = str, wait: bool = True
     ) -> subprocess.Popen[str]:
-        command = script(
-            *("publish-files", "publisher", self.source, self.content),
-            *(self.verdict / "version", "3600"),
-            uses=["watch"],
-        )
-        command[2] = change(command[2])
-        process = self._start(command, "publisher")
+        version = self.verdict / "version"
+        command = program("publish-files", "publisher", self.source, self.content, version, 3600)
+        # Another folder in place of the container's own.
+        command[4] = change(command[4].replace('"/tmp/', f'"{self.tmp}/'))
+        process = self.shell.run(*command)
         if wait:
             self.published()
         return process
 
     def published(self) -> None:
         version = (self.source / "..data").readlink().name
-        done = self.tmp["publisher"] / "done"
+        done = self.tmp / "done"
         wait_for(lambda: done.exists() and done.read_text().strip() == version, 10)
 
     def scan(self, interval: float = 0.1) -> subprocess.Popen[str]:
         directories = (self.source, self.content, self.baseline, self.verdict)
-        process = self._start(
-            script("scan-volume", "scanner", *directories, interval, uses=["watch", "scan"]),
-            "scanner",
-        )
+        process = self.shell.start("scan-volume", "scanner", *directories, interval)
         self.scanner = process
         wait_for((self.verdict / "status").exists)
         return process
@@ -114,8 +108,8 @@ class Pod:
 
 
 @pytest.fixture
-def pod(with_watcher: Shell, tmp_path: Path) -> Pod:
-    pod = Pod(with_watcher, tmp_path / "pod")
+def pod(host: Shell, tmp_path: Path) -> Pod:
+    pod = Pod(host, tmp_path / "pod")
     pod.offer(FILES)
     return pod
 
@@ -339,6 +333,7 @@ def test_thousands_of_files_hide_no_change_and_flood_no_log(clean: Pod) -> None:
     wait_for(lambda: "more than these 100" in clean.findings, 30)
     found = clean.seen()
     assert len(found) == 101
+    assert {line.partition(" ")[0] for line in found} >= {"changed", "removed"}
     assert len(told(clean)) < 1000
     write("<h1>Hello</h1>\n")(clean.content)
     assert "not all seen" in "\n".join(clean.findings) or len(clean.findings) == 101
@@ -356,6 +351,161 @@ def test_a_file_of_a_terabyte_is_not_read(clean: Pod) -> None:
     started = time.monotonic()
     clean.seen()
     assert time.monotonic() - started < 4
+
+
+def test_a_file_that_always_changes_keeps_no_scan_from_its_end(clean: Pod) -> None:
+    until = time.monotonic() + 3
+    write("<h1>hello</h1>\n")(clean.content)
+    file = clean.content / "index.html"
+
+    def change() -> None:
+        while time.monotonic() < until:
+            os.truncate(file, 15)
+            os.truncate(file, 1 << 40)
+
+    with ThreadPoolExecutor() as threads:
+        changing = threads.submit(change)
+        (line,) = clean.seen()
+        assert time.monotonic() < until
+        changing.result()
+    assert line.startswith("changed index.html, content: ")
+
+
+def test_a_file_whose_holder_lets_nobody_open_it_is_found_and_not_waited_for(clean: Pod) -> None:
+    before = signal.signal(signal.SIGIO, signal.SIG_IGN)
+    held = os.open(clean.content / "index.html", os.O_RDWR)
+    try:
+        fcntl.fcntl(held, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+        started = time.monotonic()
+        (line,) = clean.seen()
+        assert time.monotonic() - started < 4
+    finally:
+        os.close(held)
+        signal.signal(signal.SIGIO, before)
+    assert re.fullmatch(
+        f"changed index.html, content: found file 644 {ME} 15 bytes, allowed {RIGHT}", line
+    )
+
+
+def deep(directory: Path, levels: int = 5000) -> None:
+    """A directory in a directory and so on: no path leads to the last one, it is too long."""
+    directory.mkdir()
+    inner = os.open(directory, os.O_RDONLY)
+    for _ in range(levels):
+        os.mkdir("d", dir_fd=inner)
+        outer, inner = inner, os.open("d", os.O_RDONLY, dir_fd=inner)
+        os.close(outer)
+    os.close(inner)
+
+
+@pytest.fixture
+def removed(tmp_path: Path) -> Iterator[None]:
+    """What is too deep for others to remove is removed."""
+    yield
+    subprocess.run(["rm", "-rf", tmp_path / "pod"], check=True)
+
+
+@pytest.mark.usefixtures("removed")
+def test_a_tree_of_any_depth_is_found_and_hides_no_change(clean: Pod) -> None:
+    deep(clean.content / "tree")
+    write("x")(clean.content)
+    found = clean.seen()
+    assert len(found) == 101
+    assert {line.partition(" ")[0] for line in found} == {"added", "changed", "not", "more"}
+    assert "added tree/d/d/d" in "\n".join(found)
+
+
+def test_a_path_that_is_too_long_for_a_call_is_seen_to_its_end(tmp_path: Path) -> None:
+    inner = os.open(tmp_path, os.O_RDONLY)
+    name = "d" * 250
+    for _ in range(20):
+        os.mkdir(name, dir_fd=inner)
+        outer, inner = inner, os.open(name, os.O_RDONLY, dir_fd=inner)
+        os.close(outer)
+    os.close(inner)
+    seen = look_at(tmp_path, [])
+    assert seen.whole
+    assert len(seen.files) == 20
+
+
+def test_what_is_more_than_a_look_has_room_or_time_for_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in "abcdefgh":
+        (tmp_path / name).touch()
+    files = wanted({"c": b"", "gone": b""}, ME)
+    (tmp_path / "c").chmod(0o644)
+    for limit, value in (("NAMES", 6), ("SECONDS", -1)):
+        with monkeypatch.context() as patch:
+            patch.setattr(scan, limit, value)
+            seen = look_at(tmp_path, [files])
+        assert not seen.whole
+        assert seen.files["c"] == files["c"], "looked at whatever else there is"
+        assert len(seen.files) <= 4
+        found = judge(seen, files, []).findings
+        assert [line.partition(":")[0] for line in found][-2:] == ["not all seen", "removed gone"]
+    assert look_at(tmp_path, [files]).whole
+
+
+def test_what_cannot_be_listed_is_said() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        top = Path(folder)
+        top.chmod(0o755)
+        (top / "shut").mkdir(0o700)
+        (top / "shut" / "in").touch()
+        before = os.geteuid()
+        if before:
+            (top / "shut").chmod(0)
+        else:
+            os.seteuid(65534)
+        try:
+            seen = look_at(top, [])
+        finally:
+            os.seteuid(before)
+            (top / "shut").chmod(0o700)
+    assert list(seen.files) == ["shut"]
+    assert not seen.whole
+
+
+ONE, TWO = (wanted({"one": text, "both": b""}, ME) for text in (b"1", b"2"))
+
+
+@pytest.mark.parametrize(
+    ("name", "state", "publishing", "pending", "found"),
+    [
+        ("one", ONE["one"], "one", True, False),
+        ("one", TWO["one"], "", False, False),
+        ("one", ONE["one"], "", False, True),
+        ("one", ONE["one"]._replace(mode="666"), "one", True, True),
+        ("..new", State("file", "600", ME, 1, 5), "one", True, False),
+        ("..new", State("file", "600", ME, 1, 5), "", False, True),
+        ("..new", State("link", "777", ME), "one", True, True),
+        ("else", ONE["one"], "one", False, True),
+    ],
+)
+def test_a_publication_allows_what_was_there_and_what_it_makes_and_nothing_else(
+    name: str, state: State, publishing: str, pending: bool, found: bool
+) -> None:
+    seen = Seen({**TWO, name: state}, [], whole=True)
+    verdict = judge(seen, TWO, [ONE] if publishing else [])
+    assert (name in verdict.pending, bool(verdict.findings)) == (pending, found)
+
+
+def test_what_all_versions_have_is_never_away() -> None:
+    nothing = Seen({}, [], whole=True)
+    assert judge(nothing, TWO, [ONE]).findings == [
+        f"removed {name}: found nothing, allowed {TWO[name]}" for name in ("both", "one")
+    ]
+    assert judge(nothing, TWO, [{}, ONE]) == ([], ["both", "one"])
+
+
+def test_a_baseline_that_was_lost_is_made_anew(clean: Pod) -> None:
+    clean.scanner.kill()
+    clean.scanner.wait()
+    (clean.baseline / "known").write_text("")
+    clean.scan()
+    assert clean.seen() == []
+    assert clean.status.startswith("clean")
 
 
 def test_a_scanner_that_is_killed_still_knows_what_is_allowed_and_what_is_not(clean: Pod) -> None:
@@ -394,12 +544,13 @@ def test_twenty_publications_under_constant_scans_are_no_finding(pod: Pod) -> No
 
 
 def stopping(after: str) -> Callable[[str], str]:
-    """Have a script stop where it stands after a line of its own, as if it were killed there."""
+    """Have a program stop where it stands after a line of its own, as if it were killed there."""
 
     def change(text: str) -> str:
-        before, line, rest = text.partition(f"{after}\n")
+        before, line, rest = text.partition(f"    {after}\n")
         assert line, after
-        return f"{before}{line}kill -STOP $$\n{rest}"
+        indent = rest[: len(rest) - len(rest.lstrip(" "))]
+        return f"{before}{line}{indent}import signal; signal.raise_signal(signal.SIGSTOP)\n{rest}"
 
     return change
 
@@ -407,10 +558,11 @@ def stopping(after: str) -> Callable[[str], str]:
 @pytest.mark.parametrize(
     "after",
     [
-        '  rm -rf "$content/..new"',
-        '  echo "$names" >>/tmp/published',
-        '    same "$name" || put "$name" || complete=false',
-        "  while read -r name; do",
+        "complete = True",
+        'new.rename(f"{new}-{time.time_ns()}")',
+        "writing.write(text)",
+        "complete = _put(content / name, text) and complete",
+        "for name in {*before} - {*texts}:",
     ],
 )
 def test_a_publisher_that_is_killed_midway_is_no_finding_and_hides_none(
@@ -494,7 +646,12 @@ def full(content: Path, _: Path) -> None:
     (content / "..new" / "deep").mkdir(parents=True)
 
 
-@pytest.mark.parametrize("lure", [to_file, to_directory, full])
+def fathomless(content: Path, _: Path) -> None:
+    deep(content / "..new")
+
+
+@pytest.mark.usefixtures("removed")
+@pytest.mark.parametrize("lure", [to_file, to_directory, full, fathomless])
 def test_nothing_in_the_volume_leads_the_publisher_elsewhere(
     clean: Pod, tmp_path: Path, lure: Callable[[Path, Path], None]
 ) -> None:

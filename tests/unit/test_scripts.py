@@ -310,7 +310,6 @@ SHARED = ["watch", "target", "nginx", "tokens", "offer", "fetch", "bundle", "api
 USES = {
     "renew-certificate": ["issue", "tls"],
     "process-log": ["json", "masks", "records", "place", "bell"],
-    "scan-volume": ["scan"],
     "keep-healthy": ["restarts", "follow", "ask", "dump"],
 }
 """What one alone uses beside."""

@@ -63,7 +63,6 @@ def test_nobody_who_writes_to_the_volume_writes_what_it_is_judged_by(args: Any) 
         "content": True,
         "baseline": False,
         "verdict": False,
-        "scanner-tmp": False,
     }
 
 
