@@ -95,7 +95,7 @@ SPAWNED = {
     "resize": 35,
     "resource": 537,
     "secret-rotation/main-app": 3,
-    "secret-rotation/token-keeper": 8,
+    "secret-rotation/token-keeper": 0,
     "security-scan/main-app": 6,
     "security-scan/publisher": 24,
     "security-scan/scanner": 211,
