@@ -82,7 +82,7 @@ SPAWNED = {
     "debug": 24,
     "dependency-injection-demo-source/plugin-source": 13,
     "dependency-injection/main-app": 24,
-    "dependency-injection/plugin-fetcher": 7,
+    "dependency-injection/plugin-fetcher": 0,
     "env-inherit/main-app": 18,
     "env-inherit/version-updater": 14,
     "graceful-shutdown/drain-keeper": 36,
