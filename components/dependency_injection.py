@@ -18,7 +18,7 @@ import pulumi
 
 from .manifest import register
 from .messages import check_keys
-from .parts import empty_dir, labels_of, script, selector_of
+from .parts import empty_dir, labels_of, program, script, selector_of
 from .plugin_offer import ENTRY, egress_to_url, greeter, offer
 from .plugin_source import PluginSource, beside, companion, egress_to_source
 from .quantity import parse_quantity
@@ -81,10 +81,9 @@ def pod(name: str, args: DependencyInjectionArgs) -> PodTemplate:
         sidecars=[
             {
                 "name": "plugin-fetcher",
-                "image": "curl",
-                "command": script(
-                    *("fetch-plugin", "plugin-fetcher", _OFFER, PLUGINS, ENTRY, limit, interval),
-                    uses=["watch", "offer", "fetch", "bundle"],
+                "image": "python",
+                "command": program(
+                    *("fetch-plugin", "plugin-fetcher", _OFFER, PLUGINS, ENTRY, limit, interval)
                 ),
                 "startupProbe": {
                     "exec": {"command": ["/bin/sh", "-c", there]},

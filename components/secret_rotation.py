@@ -23,7 +23,7 @@ import pulumi
 
 from .manifest import register
 from .messages import check_keys
-from .parts import GENERATION_PORT, empty_dir, labels_of, memory, once, own_port, script
+from .parts import GENERATION_PORT, empty_dir, labels_of, memory, once, own_port, program, script
 from .workload import Pattern, PodTemplate, WorkloadArgs
 
 KEY = "token"
@@ -78,20 +78,18 @@ def pod(name: str, args: SecretRotationArgs) -> PodTemplate:
         sidecars=[
             {
                 "name": "token-keeper",
-                "image": "shell",
-                "command": script(
+                "image": "python",
+                "command": program(
                     "keep-token",
                     "token-keeper",
                     *(f"{SOURCE}/{KEY}", LIVE, port, GENERATION_PORT),
                     *(args.get("overlap_seconds", 120), interval),
-                    uses=["watch", "nginx", "tokens"],
                 ),
                 # What comes after a native sidecar starts once there is a configuration.
                 "startupProbe": once(f"{LIVE}/nginx.conf"),
                 "volumeMounts": [
                     {"name": "token", "mountPath": SOURCE, "readOnly": True},
                     live,
-                    {"name": "sidecar-tmp", "mountPath": "/tmp"},
                 ],
             }
         ],
@@ -100,7 +98,6 @@ def pod(name: str, args: SecretRotationArgs) -> PodTemplate:
             {"name": "token", "secret": {"secretName": name, "defaultMode": 0o440}},
             memory("live", "1Mi"),
             empty_dir("tmp", "16Mi"),
-            memory("sidecar-tmp", "1Mi"),
         ],
     )
 

@@ -20,18 +20,19 @@ _CONTAINERS = ("main-app", "token-keeper")
 _CHUNK = 4000
 """Characters of a log that one command takes along."""
 
-# What nginx answers to the Secret's token, to none, and to another one. The shell itself writes
-# the requests, so that no argument has the token.
+# What nginx answers to the Secret's token, to none, and to another one. No argument has the token.
 _ASK = """
-ask() {{
-  {{
-    printf 'GET / HTTP/1.1\\r\\nHost: localhost\\r\\nConnection: close\\r\\n'
-    [ -z "$1" ] || printf 'Authorization: Bearer %s\\r\\n' "$1"
-    printf '\\r\\n'
-  }} | timeout 5 nc 127.0.0.1 {port} | head -n 1 | cut -d ' ' -f 2
-}}
-token=$(cat {source})
-echo $(ask "$token") $(ask) $(ask "${{token}}x")
+python3 -I -S -c '
+import socket
+with open("{source}", "rb") as file:
+    token = file.read().rstrip(b"\\n")
+def ask(header):
+    with socket.create_connection(("127.0.0.1", {port}), timeout=5) as nginx:
+        nginx.sendall(b"GET / HTTP/1.0\\r\\n" + header + b"\\r\\n")
+        return nginx.recv(99).split()[1].decode()
+shown = b"Authorization: Bearer " + token
+print(ask(shown + b"\\r\\n"), ask(b""), ask(shown + b"x\\r\\n"))
+' 2>&1 | tail -n 1
 """
 
 # Whether an accepted token stands in what a command prints.

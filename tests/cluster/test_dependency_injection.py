@@ -142,7 +142,7 @@ def test_a_source_that_is_away_is_asked_less_and_less_and_then_found(
 
     def pauses() -> list[str]:
         log = local_cluster.log(project.namespace, DEMO, "plugin-fetcher")
-        return re.findall(r"cannot fetch 4.*: curl: \(\d+\) .*; trying again in (\d+) s", log)
+        return re.findall(r"cannot fetch 4.*: no connection to .*; trying again in (\d+) s", log)
 
     within(60, lambda: len(pauses()) == 5)
     assert pauses() == ["1", "2", "4", "8", str(INTERVAL)]

@@ -31,7 +31,7 @@ def test_the_wanted_bundle_passes() -> None:
         (OTHER, f"using 1.0.0, sha256 {OTHER}"),
         (OTHER, f"using 2.0.0, sha256 {WANTED}"),
         (WANTED, f"refused 3.0.0, 2.0.0 stays: sha256 is {OTHER}, wanted {WANTED}"),
-        ("", "cannot fetch 2.0.0: curl: (7) Failed to connect"),
+        ("", "cannot fetch 2.0.0: no connection to 192.0.2.1 port 8080: Connection refused"),
     ],
 )
 def test_another_bundle_fails_with_the_fetchers_reason(link: str, status: str) -> None:

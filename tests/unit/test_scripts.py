@@ -305,7 +305,7 @@ def test_the_app_of_debug_holds_its_file_and_keeps_its_pace(shell: Shell, tmp_pa
 
 
 SCRIPTS = sorted(path.stem for path in (ROOT / "components" / "scripts").glob("*.sh"))
-SHARED = ["watch", "target", "nginx", "tokens", "offer", "fetch", "bundle", "api"]
+SHARED = ["watch", "target", "nginx", "api"]
 """What scripts use, beside what all of them do."""
 USES = {
     "renew-certificate": ["issue", "tls"],

@@ -72,9 +72,8 @@ def test_whatever_the_sidecar_writes_stays_in_memory() -> None:
     mounts = containers(template)["token-keeper"]["volumeMounts"]
     written = {mount["name"] for mount in mounts if not mount.get("readOnly")}
     volumes = {item["name"]: item for item in template["spec"]["volumes"]}
-    assert len(written) == 2
-    for name in written:
-        assert volumes[name]["emptyDir"]["medium"] == "Memory"
+    assert written == {"live"}
+    assert volumes["live"]["emptyDir"]["medium"] == "Memory"
 
 
 def test_the_app_reads_its_configuration_and_cant_write_it() -> None:

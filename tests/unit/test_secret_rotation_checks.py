@@ -4,13 +4,15 @@ import os
 import secrets
 import subprocess
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
 
 from components.checks import secret_rotation
-from components.secret_rotation import LIVE
+from components.secret_rotation import KEY, LIVE, SOURCE
 from tests.unit.recorder import Object
 from tests.unit.shell import Shell, log_of
 from tests.unit.simulated import (
@@ -44,6 +46,35 @@ def test_tokens_that_are_told_apart_pass() -> None:
 @pytest.mark.parametrize("seen", ["401 401 401", "200 200 401", "200 401 200", "", "502 502 502"])
 def test_other_answers_fail(seen: str) -> None:
     assert refused(APART, answer=always(f"{seen}\n")).endswith(f"are answered by {seen}")
+
+
+def test_what_asks_shows_the_secrets_token_none_and_another(host: Shell, tmp_path: Path) -> None:
+    (tmp_path / KEY).write_text(f"{TOKEN}\n")
+    shown: list[str | None] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            shown.append(self.headers["Authorization"])
+            self.send_response(200 if shown[-1] == f"Bearer {TOKEN}" else 401)
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Say nothing."""
+
+    def answer(_container: str, command: str, _now: float) -> str:
+        assert TOKEN not in command
+        process = host.run("sh", "-c", command.replace(SOURCE, str(tmp_path)))
+        process.wait()
+        return log_of(process)
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
+        args: Any = {"token": TOKEN, "port": server.server_port}
+        apart = named(secret_rotation.checks(args), "tokens told apart")
+        assert "200 with the Secret's token" in looked(apart, answer=answer)
+        server.shutdown()
+    assert shown == [f"Bearer {TOKEN}", None, f"Bearer {TOKEN}x"]
+    assert "Connection refused" in refused(apart, answer=answer)
 
 
 def test_a_token_may_take_a_moment_to_be_accepted_everywhere() -> None:

@@ -1,9 +1,9 @@
-"""What the keeper of tokens promises, run under each shell, beside what answers as nginx."""
+"""What the keeper of tokens promises, beside what answers as nginx."""
 
 import os
 import re
-import shutil
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -14,12 +14,12 @@ from threading import Thread
 
 import pytest
 
-from components.parts import script
+from components.parts import program
 from tests.unit.shell import Shell, ends_within_a_second, log_of, wait_for
 
 FIRST, SECOND, THIRD = "first-token-of-all", "second.token~of+all/==", "third_token_of_all"
-SHORTER = {"pause 11": "pause 0.3", "tries=50": "tries=5"}
-"""How long the script waits for nginx, and how long a test lets it."""
+SHORTER = {"OLD_WORKERS = 11": "OLD_WORKERS = 0.3", "TAKE_UP = 5": "TAKE_UP = 0.5"}
+"""How long the program waits for nginx, and how long a test lets it."""
 
 
 class Nginx:
@@ -63,10 +63,10 @@ class Nginx:
 
 
 class Keeper:
-    """The script, and the files that it reads and writes."""
+    """The program, and the files that it reads and writes."""
 
-    def __init__(self, shell: Shell, folder: Path) -> None:
-        self.shell, self.folder = shell, folder
+    def __init__(self, host: Shell, folder: Path) -> None:
+        self.host = host
         self.source, self.live = folder / "source", folder / "live"
         self.source.mkdir()
         self.live.mkdir()
@@ -79,13 +79,12 @@ class Keeper:
         (self.source / "new").rename(self.source / "token")
 
     def start(self) -> subprocess.Popen[str]:
-        text = script("keep-token", "token-keeper", uses=["watch", "nginx", "tokens"])[2]
-        for longer, shorter in SHORTER.items():
-            assert longer in text
-            text = text.replace(longer, shorter)
-        text = text.replace("/tmp/", f"{self.folder}/")
         args = [self.source / "token", self.live, 8080, self.nginx.port, self.overlap, 3600]
-        return self.shell.run("sh", "-c", text, "token-keeper", *map(str, args))
+        command = program("keep-token", "token-keeper", *args)
+        for longer, shorter in SHORTER.items():
+            assert longer in command[4]
+            command[4] = command[4].replace(longer, shorter)
+        return self.host.run(*command)
 
     @property
     def status(self) -> str:
@@ -106,14 +105,8 @@ UNTIL = f"; a former one until {CLOCK}"
 
 
 @pytest.fixture
-def keeper(shell: Shell, tmp_path: Path) -> Iterator[Keeper]:
-    """The script with inotifywait, which busybox does not bring with it on Debian."""
-    found = shutil.which("inotifywait")
-    assert found, "inotifywait is missing: `make test` installs it"
-    (tmp_path / "bin").mkdir()
-    (tmp_path / "bin" / "inotifywait").symlink_to(found)
-    shell.env["PATH"] = f"{tmp_path / 'bin'}{os.pathsep}{shell.env['PATH']}"
-    keeper = Keeper(shell, tmp_path)
+def keeper(host: Shell, tmp_path: Path) -> Iterator[Keeper]:
+    keeper = Keeper(host, tmp_path)
     keeper.rotate(FIRST)
     yield keeper
     keeper.nginx.server.shutdown()
@@ -182,6 +175,7 @@ WRONG = {
     "padding=not-at-the-end": CHARACTERS,
     "================": CHARACTERS,
     "umläute-sind-keine-token": CHARACTERS,
+    "its-line-ends-as-others-do\r\n": CHARACTERS,
 }
 
 
@@ -283,7 +277,6 @@ def test_no_token_is_an_argument_or_in_an_environment_or_a_log(keeper: Keeper) -
         while time.monotonic() < end:
             seen += _seen_of(process.pid)
     assert b"keep-token" in seen
-    assert b"wget" in seen
     for token in (FIRST, SECOND, THIRD):
         assert token.encode() not in seen
         assert token not in log_of(process) + keeper.status
@@ -305,27 +298,67 @@ def test_files_with_tokens_are_for_their_user_alone(keeper: Keeper) -> None:
     assert {file.stat().st_mode & 0o777 for file in keeper.live.iterdir()} == {0o600}
 
 
-def test_while_nothing_happens_no_process_is_started(keeper: Keeper) -> None:
+def test_the_keeper_is_one_process_with_one_thread_whatever_happens(keeper: Keeper) -> None:
+    process = keeper.start()
+    for token in (FIRST, SECOND):
+        keeper.rotate(token)
+        wait_for(lambda token=token: keeper.nginx.accepted[:1] == [token])
+        end = time.monotonic() + 0.5
+        while time.monotonic() < end:
+            assert _running(process.pid) == {process.pid}
+            assert len([*Path(f"/proc/{process.pid}/task").iterdir()]) == 1
+
+
+def _running(session: int) -> set[int]:
+    found: set[int] = set()
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(ProcessLookupError):
+            if os.getsid(int(folder.name)) == session:
+                found.add(int(folder.name))
+    return found
+
+
+def test_a_keeper_that_waits_takes_no_time(keeper: Keeper) -> None:
     process = keeper.start()
     keeper.accepts(FIRST)
-    # The first look without being told comes after a second.
-    time.sleep(1.5)
 
-    def running() -> set[int]:
-        pids = [int(folder.name) for folder in Path("/proc").glob("[0-9]*")]
-        found: set[int] = set()
-        for pid in pids:
-            with suppress(ProcessLookupError):
-                if os.getsid(pid) == process.pid:
-                    found.add(pid)
-        return found
+    def turns() -> list[str]:
+        status = Path(f"/proc/{process.pid}/status").read_text()
+        return [line for line in status.splitlines() if "ctxt_switches" in line]
 
-    before = running()
-    # Itself, inotifywait, and what looks every so often with its sleep.
-    assert len(before) == 4
-    for _ in range(10):
-        time.sleep(0.05)
-        assert running() == before
+    time.sleep(0.2)
+    before = turns()
+    time.sleep(1)
+    assert turns() == before
+
+
+def test_a_disk_that_is_full_is_said_and_the_accepted_tokens_stay(keeper: Keeper) -> None:
+    """A directory in the file's place stands for it."""
+    process = keeper.start()
+    keeper.accepts(FIRST)
+    hindrance = keeper.live / "nginx.conf.new"
+    hindrance.mkdir()
+    keeper.rotate(SECOND)
+    wait_for(lambda: f"cannot publish {keeper.live / 'nginx.conf'}: " in log_of(process))
+    time.sleep(0.3)
+    assert (process.poll(), keeper.nginx.accepted) == (None, [FIRST])
+    assert log_of(process).count("cannot publish") == 1
+    hindrance.rmdir()
+    keeper.rotate(SECOND)
+    keeper.accepts(SECOND, FIRST)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "no line of it\n", "9999999999 -\n", f"x - {THIRD}\n", "\0" * 9),
+        '9999999999 - whoever";return-200-to-all\n',
+    ],
+)
+def test_a_list_of_tokens_that_is_damaged_is_as_none(keeper: Keeper, text: str) -> None:
+    (keeper.live / "tokens").write_text(text)
+    keeper.start()
+    keeper.accepts(FIRST)
 
 
 def test_term_ends_the_keeper_within_a_second(keeper: Keeper) -> None:
@@ -334,3 +367,18 @@ def test_term_ends_the_keeper_within_a_second(keeper: Keeper) -> None:
     keeper.rotate(SECOND)
     keeper.accepts(SECOND, FIRST)
     ends_within_a_second(process)
+
+
+def test_term_ends_a_keeper_that_waits_for_nginx(keeper: Keeper) -> None:
+    keeper.nginx.hangs = True
+    process = keeper.start()
+    wait_for(keeper.nginx.configuration.exists)
+    ends_within_a_second(process)
+
+
+def test_term_ends_a_keeper_whose_nginx_does_not_answer(keeper: Keeper) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        keeper.nginx.port = silent.getsockname()[1]
+        process = keeper.start()
+        silent.accept()
+        ends_within_a_second(process)
