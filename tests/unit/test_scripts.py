@@ -315,7 +315,6 @@ USES = {
     "resize-pod": ["usage"],
     "process-log": ["json", "masks", "records", "place", "bell"],
     "scan-volume": ["scan"],
-    "keep-healthy": ["restarts", "follow", "ask", "dump"],
     "keep-toolbox": ["sessions"],
 }
 """What one alone uses beside."""
