@@ -20,7 +20,7 @@ from typing import NotRequired
 import pulumi
 
 from .messages import any_of, check_keys
-from .parts import empty_dir, script
+from .parts import empty_dir, program, script
 from .workload import Pattern, PodTemplate, WorkloadArgs
 
 DUMPS = "/dumps"
@@ -95,7 +95,8 @@ def pod(_name: str, args: HealthArgs) -> PodTemplate:
         raise ValueError(f"dump_signal: found {dump_signal!r}, allowed is {allowed}")
     if not 1 <= dumps <= MOST_DUMPS:
         raise ValueError(f"max_dumps: found {dumps}, allowed is 1 to {MOST_DUMPS}")
-    # `script` puts the container's name on the app's command line.
+    # `script` puts the container's name on the app's command line; the environment keeps it off the
+    # sidecar's own.
     patience = {
         "TARGET": "main-app",
         "SLOW_SECONDS": slow,
@@ -121,15 +122,14 @@ def pod(_name: str, args: HealthArgs) -> PodTemplate:
         sidecars=[
             {
                 "name": "health-keeper",
-                "image": "shell",
-                "command": script(
+                "image": "python",
+                "command": program(
                     "keep-healthy",
                     "health-keeper",
                     f"http://127.0.0.1:{port}/",
                     RECORDS,
                     DUMPS,
                     args.get("interval_seconds", 10),
-                    uses=["target", "restarts", "follow", "ask", "dump"],
                 ),
                 "env": [{"name": name, "value": str(patience[name])} for name in patience],
                 # The pod's containers are told at once that it ends, a native sidecar's process

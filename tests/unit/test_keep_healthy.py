@@ -1,4 +1,4 @@
-"""What the keeper of an app's health promises, run under each shell beside an app that hangs."""
+"""What the keeper of an app's health promises, run beside an app that hangs."""
 
 import os
 import re
@@ -13,8 +13,6 @@ import pytest
 
 from components.parts import script
 from tests.unit.shell import Shell, ends_within_a_second, log_of, wait_for
-
-USES = ["target", "restarts", "follow", "ask", "dump"]
 
 SERVER = """
 import http.server, pathlib, signal, sys, time
@@ -55,8 +53,8 @@ PATIENCE = {
 class Kept:
     """An app, and what keeps it healthy."""
 
-    def __init__(self, shell: Shell, folder: Path) -> None:
-        self.shell = shell
+    def __init__(self, host: Shell, folder: Path) -> None:
+        self.host = host
         self.folder = folder
         self.name = f"app-{folder.name}-{os.getpid()}"
         self.records, self.dumps = folder / "records", folder / "dumps"
@@ -72,18 +70,17 @@ class Kept:
 
     def app(self, *how: str) -> subprocess.Popen[str]:
         options = (str(self.port), str(self.folder), self.name, *how)
-        return self.shell.run(sys.executable, "-c", SERVER, *options)
+        return self.host.run(sys.executable, "-c", SERVER, *options)
 
     def keeper(self, **patience: str) -> subprocess.Popen[str]:
-        self.shell.env |= {**PATIENCE, **patience}
-        return self.shell.start(
+        self.host.env |= {**PATIENCE, **patience}
+        return self.host.start(
             "keep-healthy",
             "keeper",
             f"http://127.0.0.1:{self.port}/",
             self.records,
             self.dumps,
             1,
-            uses=USES,
             TARGET=self.name,
         )
 
@@ -109,8 +106,8 @@ class Kept:
 
 
 @pytest.fixture
-def kept(shell: Shell, tmp_path: Path) -> Kept:
-    return Kept(shell, tmp_path)
+def kept(host: Shell, tmp_path: Path) -> Kept:
+    return Kept(host, tmp_path)
 
 
 def test_an_app_that_answers_is_left_alone(kept: Kept) -> None:
@@ -138,7 +135,10 @@ def test_an_app_that_is_slow_is_dumped_once_while_it_is_and_never_restarted(kept
     assert re.search(rf"^{app.pid} T \(stopped\) waits in ", text, re.MULTILINE)
     assert "0 -> /dev/" in text or "0 -> pipe:" in text
     assert "Max open files" in text
-    assert re.search("LISTEN| 0A ", text)
+    assert re.search(rf"^\d+ 0 127\.0\.0\.1:{kept.port} 0\.0\.0\.0:0 LISTEN$", text, re.MULTILINE)
+    # The one that it does not answer.
+    asked = rf"127\.0\.0\.1:{kept.port} 127\.0\.0\.1:\d+ (ESTABLISHED|CLOSE_WAIT)$"
+    assert re.search(asked, text, re.MULTILINE)
     assert f"Dump: {kept.dumps / name}\n" in log_of(keeper)
     assert log_of(app) == "dump of its own\n"
     assert (kept.restarts, app.poll()) == ([], None)
@@ -258,6 +258,50 @@ def test_what_is_known_of_a_process_is_never_taken_for_another_of_its_number(kep
     wait_for(lambda: f"{app.pid}:1 " not in (kept.records / "process").read_text())
 
 
+def test_what_another_keeper_has_recorded_counts(kept: Kept) -> None:
+    """Each writes the same, whatever it is written in."""
+    app, keeper = kept.both()
+    kept.answers(code=503)
+    wait_for(lambda: "failing, 1 of 2" in log_of(keeper))
+    keeper.kill()
+    keeper.wait()
+    start = Path(f"/proc/{app.pid}/stat").read_text().rpartition(")")[2].split()[19]
+    which, dumped = f"{app.pid}:{start}", kept.dumped[0].removesuffix(".txt")
+    recorded = (kept.records / "process").read_text()
+    assert re.fullmatch(rf"{which} \d+ yes 1 {dumped} 0\n", recorded)
+    (kept.records / "process").write_text(f"{which} 1000 yes 7 {dumped} 0\n")
+    (kept.records / "restarts").write_text("1 7:1\n")
+    second = kept.keeper(FAILURE_THRESHOLD="9")
+    wait_for(lambda: "failing, 8 of 9: " in log_of(second))
+    app.wait(timeout=20)
+    assert len(kept.dumped) == 1
+    # The other one was too long ago to count.
+    assert re.fullmatch(rf"\d+ {which}", "\n".join(kept.restarts))
+
+
+@pytest.mark.parametrize("text", ["", "\n", "\0", "1 2 3 4 5 6", "7:x 1 yes 0 none 0", "7:1 1 yes"])
+def test_records_that_say_nothing_are_none(kept: Kept, text: str) -> None:
+    for name in ("process", "restarts", "status"):
+        (kept.records / name).write_text(text)
+    app, keeper = kept.both()
+    said = r"(starting: .*\n)?healthy: answered in \d+ ms\n"
+    wait_for(lambda: re.fullmatch(said, log_of(keeper)))
+    assert app.poll() is None
+
+
+def test_records_that_can_not_be_written_cost_records_and_no_more(kept: Kept) -> None:
+    app, keeper = kept.both("heeds")
+    kept.records.rename(kept.folder / "elsewhere")
+    kept.answers(code=503)
+    wait_for(lambda: "failing, 1 of 2" in log_of(keeper))
+    wait_for(lambda: log_of(keeper).count("cannot publish") > 4, 20)
+    # A restart of which nobody would know is none.
+    assert (len(kept.dumped), app.poll(), keeper.poll()) == (1, None, None)
+    assert "Traceback" not in log_of(keeper)
+    (kept.folder / "elsewhere").rename(kept.records)
+    assert app.wait(timeout=20) == 0
+
+
 def test_an_app_whose_pod_is_being_ended_is_left_alone(kept: Kept) -> None:
     app, _ = kept.both()
     (kept.records / "leaving").touch()
@@ -306,7 +350,7 @@ def test_a_dump_has_the_apps_children_and_none_of_its_environment(kept: Kept) ->
     )
     options = (SERVER, str(kept.port), str(kept.folder), "the-child")
     secret = f"known-to-{os.getpid()}"
-    parent = kept.shell.run(sys.executable, "-c", child, *options, kept.name, PASSWORD=secret)
+    parent = kept.host.run(sys.executable, "-c", child, *options, kept.name, PASSWORD=secret)
     kept.keeper()
     kept.says("healthy")
     kept.answers(delay=1.2)
@@ -325,41 +369,6 @@ def test_term_ends_the_keeper_at_once_also_while_the_app_hangs(kept: Kept) -> No
     keeper = kept.keeper()
     time.sleep(1.5)
     ends_within_a_second(keeper)
-
-
-RESTARTS = """
-read -r up _ </proc/uptime
-up=${up%.*}
-for ago in $2; do
-  echo "$((up - ago)) 7:$ago"
-done >"$1"
-to_wait "$1" 3600 3 60
-echo "$count $left $held_by"
-"""
-
-
-@pytest.mark.parametrize(
-    ("ago", "seen"),
-    [
-        ("", "0 0"),
-        ("70", "1 0"),
-        ("10", "1 5. backoff"),
-        ("500 110", "2 (10|9|8) backoff"),
-        ("500 130", "2 0"),
-        ("3000 2000 1000", "3 (600|59.) budget"),
-        # It counts no more.
-        ("3700 2000 1000", "2 0"),
-        # From before the machine's last start.
-        ("-500 10", "1 5. backoff"),
-    ],
-)
-def test_the_next_restart_waits_for_backoff_and_budget(
-    shell: Shell, tmp_path: Path, ago: str, seen: str
-) -> None:
-    library = script("keep-healthy", "x", uses=USES)[2].partition("\n# say WHAT")[0]
-    process = shell.run("sh", "-c", f"{library}\n{RESTARTS}", "x", str(tmp_path / "list"), ago)
-    assert process.wait(timeout=5) == 0
-    assert re.fullmatch(seen, log_of(process).strip())
 
 
 NGINX = """#!/bin/sh

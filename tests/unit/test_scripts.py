@@ -310,7 +310,6 @@ SHARED = ["watch", "target", "nginx", "api"]
 USES = {
     "renew-certificate": ["issue", "tls"],
     "process-log": ["json", "masks", "records", "place", "bell"],
-    "keep-healthy": ["restarts", "follow", "ask", "dump"],
 }
 """What one alone uses beside."""
 
