@@ -313,7 +313,6 @@ SHARED = [
 USES = {
     "renew-certificate": ["issue", "tls"],
     "resize-pod": ["usage"],
-    "process-log": ["json", "masks", "records", "place", "bell"],
     "scan-volume": ["scan"],
     "keep-healthy": ["restarts", "follow", "ask", "dump"],
     "keep-toolbox": ["sessions"],
