@@ -22,7 +22,7 @@ from typing import NotRequired
 import pulumi
 
 from .messages import check_keys
-from .parts import empty_dir, script
+from .parts import empty_dir, program, script
 from .quantity import parse_quantity, quantity_text
 from .workload import Pattern, PodTemplate, WorkloadArgs
 
@@ -104,12 +104,11 @@ def pod(_name: str, args: LogProcessingArgs) -> PodTemplate:
         sidecars=[
             {
                 "name": "log-processor",
-                "image": "shell",
-                "command": script(
+                "image": "python",
+                "command": program(
                     *("process-log", "log-processor", LOG, STATE, rotated_at(args)),
                     args.get("interval_seconds", 1),
                     names_pattern(args.get("masked_keys", MASKED_KEYS)),
-                    uses=["target", "json", "masks", "records", "place", "bell"],
                 ),
                 "env": [{"name": "TARGET", "value": "main-app"}],
                 "volumeMounts": [logs, {"name": "state", "mountPath": STATE}],

@@ -91,7 +91,7 @@ SPAWNED = {
     "hot-reload": 8,
     "init-sidecar/main-app": 4,
     "init-sidecar/sidecar-config-updater": 6,
-    "log-processing": 54,
+    "log-processing": 12,
     "resize": 35,
     "resource": 537,
     "secret-rotation/main-app": 3,

@@ -2,10 +2,8 @@
 
 import json
 import os
-import random
 import signal
 import subprocess
-import threading
 import time
 from collections import Counter
 from functools import partial
@@ -15,9 +13,9 @@ from typing import Any
 import pytest
 
 from components.log_processing import MASKED_KEYS, names_pattern
+from components.parts import program
+from components.programs.processes import status
 from tests.unit.shell import Shell, ends_within_a_second, log_of, wait_for
-
-USES = ["target", "json", "masks", "records", "place", "bell"]
 
 
 class Pod:
@@ -43,7 +41,6 @@ class Pod:
         process = self.shell.start(
             *("process-log", "log-processor", self.log, self.state, max_size, 1),
             names_pattern(MASKED_KEYS),
-            uses=USES,
             TARGET=self.app_name,
         )
         self.sidecars.append(process)
@@ -55,9 +52,9 @@ class Pod:
 
     @property
     def printed(self) -> list[dict[str, Any]]:
-        # The last line may be half written, and a shell says of its children that they are killed.
+        # The last line may be half written.
         logs = [log_of(sidecar).rpartition("\n")[0].split("\n") for sidecar in self.sidecars]
-        return [parsed(line) for log in logs for line in log if line not in ("", "Killed")]
+        return [parsed(line) for log in logs for line in log if line]
 
     @property
     def records(self) -> list[dict[str, Any]]:
@@ -72,6 +69,11 @@ class Pod:
         """What sidecars have said of themselves."""
         return "\n".join(line["message"] for line in self.printed if "sidecar" in line)
 
+    @property
+    def place(self) -> list[int]:
+        """Generation, position, the end of what was seen, as the last line that is kept says."""
+        return [int(word) for word in (self.state / "position").read_text().split()[-3:]]
+
     def files(self) -> list[str]:
         return sorted(path.name for path in self.logs.iterdir())
 
@@ -84,12 +86,12 @@ def parsed(line: str) -> dict[str, Any]:
 
 
 @pytest.fixture
-def pod(shell: Shell, tmp_path: Path) -> Pod:
-    return Pod(shell, tmp_path)
+def pod(host: Shell, tmp_path: Path) -> Pod:
+    return Pod(host, tmp_path)
 
 
 def killed(process: subprocess.Popen[str]) -> None:
-    """Kill it with all its children, as a container runtime does."""
+    """As a container runtime does."""
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
 
@@ -120,24 +122,34 @@ def test_a_file_that_comes_later_is_found(pod: Pod) -> None:
     assert sidecar.poll() is None
 
 
-def children(process: subprocess.Popen[str]) -> list[str]:
-    return Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+def waits_of(process: subprocess.Popen[str]) -> int:
+    """How often it has waited for something."""
+    return int(status(process.pid, "voluntary_ctxt_switches"))
 
 
-def listens(sidecar: subprocess.Popen[str]) -> bool:
-    """Whether a sidecar waits for lines, as it does when it has printed all."""
-    names = [Path(f"/proc/{child}/comm") for child in children(sidecar)]
-    return sorted(name.read_text() for name in names if name.exists()) == ["dd\n", "tail\n"]
-
-
-def test_an_idle_sidecar_starts_no_process(pod: Pod) -> None:
-    pod.append("first\nhalf")
+def test_a_busy_app_wakes_it_once_an_interval_and_no_process_is_started(pod: Pod) -> None:
+    pod.append("first\n")
     sidecar = pod.sidecar()
-    wait_for(lambda: pod.messages == ["first"] and listens(sidecar))
-    time.sleep(0.5)
-    before = children(sidecar)
-    time.sleep(2.5)
-    assert children(sidecar) == before
+    wait_for(lambda: pod.messages == ["first"])
+    before, end, count = waits_of(sidecar), time.monotonic() + 2, 0
+    while time.monotonic() < end:
+        count += 1
+        pod.append(f"line {count}\n")
+        time.sleep(0.005)
+    assert count > 100
+    assert waits_of(sidecar) - before < 20
+    wait_for(lambda: len(pod.messages) == count + 1)
+    assert Path(f"/proc/{sidecar.pid}/task/{sidecar.pid}/children").read_text() == ""
+
+
+def test_an_endless_line_takes_no_memory(pod: Pod) -> None:
+    pod.append("x" * 20_000_000)
+    sidecar = pod.sidecar(30_000_000)
+    wait_for(lambda: pod.records and pod.place[2] == 20_000_000, 20)
+    assert int(status(sidecar.pid, "VmHWM").split()[0]) < 20_000
+    pod.append("\n")
+    wait_for(lambda: "partial" not in pod.records[-1])
+    assert sum(map(len, pod.messages)) == 20_000_000
 
 
 def test_a_line_without_its_end_is_printed_once_it_has_one(pod: Pod) -> None:
@@ -296,12 +308,55 @@ def test_a_place_that_was_told_by_halves_counts_for_nothing(pod: Pod) -> None:
     (pod.state / "position").write_text("1 4 4 3\n1 8")
     pod.sidecar()
     wait_for(lambda: pod.messages == ["two", "three"])
+    assert pod.place == [1, 14, 14]
+
+
+def test_a_place_that_cannot_be_kept_is_said_and_tried_again(pod: Pod) -> None:
+    pod.append("one\n")
+    pod.state.rmdir()
+    pod.sidecar()
+    wait_for(lambda: f"cannot write to {pod.state}" in pod.said)
+    assert pod.messages == []
+    pod.state.mkdir()
+    wait_for(lambda: pod.messages == ["one"])
+
+
+def test_what_cannot_be_printed_is_said_and_counts_for_nothing(pod: Pod) -> None:
+    pod.append("one\n")
+    command = program(
+        *("process-log", "it", pod.log, pod.state, 1000, 1, names_pattern(MASKED_KEYS))
+    )
+    with Path("/dev/full").open("w") as full:
+        process = subprocess.Popen(
+            command,
+            env={**pod.shell.env, "TARGET": "nobody"},
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    assert process.stderr is not None
+    said = [json.loads(process.stderr.readline())["message"] for _ in range(3)]
+    assert process.poll() is None
+    process.kill()
+    process.communicate()
+    assert said == ["begins at 1:0", *["cannot print: No space left on device"] * 2]
+    assert pod.place == [1, 0, 0]
+
+
+def test_a_file_that_cannot_be_read_is_said_and_read_once_it_can(pod: Pod) -> None:
+    pod.log.mkdir()
+    sidecar = pod.sidecar()
+    wait_for(lambda: "app.log" in pod.said)
+    assert sidecar.poll() is None
+    pod.log.rmdir()
+    pod.append("one\n")
+    wait_for(lambda: pod.messages == ["one"])
 
 
 def test_a_file_that_others_cut_off_is_said_and_read_from_its_beginning(pod: Pod) -> None:
     pod.append("one\ntwo\nthree\n")
-    sidecar = pod.sidecar()
-    wait_for(lambda: len(pod.messages) == 3 and listens(sidecar))
+    pod.sidecar()
+    wait_for(lambda: len(pod.messages) == 3 and pod.place == [1, 14, 14])
     pod.log.write_text("")
     pod.append("new\n")
     wait_for(lambda: pod.messages[-1] == "new")
@@ -312,18 +367,14 @@ def test_a_file_that_others_cut_off_is_said_and_read_from_its_beginning(pod: Pod
 
 def test_a_file_that_others_remove_is_followed_by_a_shorter_one(pod: Pod) -> None:
     pod.append("one, and more\n")
-    sidecar = pod.sidecar()
-    wait_for(lambda: pod.messages == ["one, and more"] and listens(sidecar))
+    pod.sidecar()
+    wait_for(lambda: pod.messages == ["one, and more"] and pod.place == [1, 14, 14])
     pod.log.unlink()
     pod.append("two\n")
     wait_for(lambda: pod.messages[-1] == "two", 10)
 
 
-@pytest.mark.parametrize("victims", ["the sidecar", "a process of its"])
-def test_over_kills_and_rotations_no_line_is_lost_and_what_is_doubled_can_be_told(
-    pod: Pod, victims: str
-) -> None:
-    """At any moment: the sidecar as a whole, or one of the processes that it runs."""
+def test_over_kills_and_rotations_no_line_is_lost_and_what_is_doubled_can_be_told(pod: Pod) -> None:
     app = pod.runs(
         f"trap 'exec >>{pod.log}' USR1; exec >>{pod.log}; n=0;"
         f"while [ ! -e {pod.state}/enough ]; do n=$((n + 1)); echo line $n of many;"
@@ -338,12 +389,9 @@ def test_over_kills_and_rotations_no_line_is_lost_and_what_is_doubled_can_be_tol
         # Each gets somewhere, but not always to the same point.
         wait_for(partial(prints_more, sidecar, len(log_of(sidecar))), 30)
         time.sleep(kills % 5 / 10)
-        if victims == "the sidecar":
-            killed(sidecar)
-            sidecar = pod.sidecar(16384)
-            kills += 1
-        else:
-            kills += kill_a_child(sidecar)
+        killed(sidecar)
+        sidecar = pod.sidecar(16384)
+        kills += 1
         generation = int(pod.records[-1]["id"].partition(":")[0]) if pod.records else 0
     (pod.state / "enough").touch()
     wait_for(lambda: pod.messages[-1].startswith("end of "), 30)
@@ -360,22 +408,6 @@ def test_over_kills_and_rotations_no_line_is_lost_and_what_is_doubled_can_be_tol
 
 def prints_more(sidecar: subprocess.Popen[str], before: int) -> bool:
     return len(log_of(sidecar)) > before + 200
-
-
-def kill_a_child(sidecar: subprocess.Popen[str]) -> bool:
-    """Kill a process that comes and goes, if there is one within a second."""
-    end = time.monotonic() + 1
-    while time.monotonic() < end:
-        for child in reversed(children(sidecar)):
-            try:
-                name = Path(f"/proc/{child}/comm").read_text().strip()
-                # One in three, so that each has its turn.
-                if name not in ("tail", "sleep") and random.random() < 0.3:
-                    os.kill(int(child), signal.SIGKILL)
-                    return True
-            except OSError:
-                continue
-    return False
 
 
 def test_the_app_writes_each_line_at_once_and_opens_its_file_anew_when_told(pod: Pod) -> None:
@@ -402,19 +434,3 @@ def test_no_child_of_the_app_keeps_its_file_open(pod: Pod) -> None:
         return Path(f"/proc/{app.pid}/task/{app.pid}/children").read_text().split()
 
     wait_for(lambda: child() and Path(f"/proc/{child()[0]}/fd/1").readlink() == Path("/dev/null"))
-
-
-def test_sidecars_take_turns(pod: Pod) -> None:
-    """What a killed sidecar has left running ends first, so that no line is printed by both."""
-    pod.append("".join(f"line {number}\n" for number in range(5000)))
-    reader, writer = os.pipe()
-    left = subprocess.Popen(["sleep", "1"], stdout=(pod.state / "printing").open("w"))
-    os.close(reader)
-    os.close(writer)
-    started = time.monotonic()
-    pod.sidecar()
-    thread = threading.Thread(target=left.wait)
-    thread.start()
-    wait_for(lambda: len(pod.messages) == 5000)
-    assert time.monotonic() - started > 0.9
-    thread.join()

@@ -2,34 +2,32 @@
 
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
 import time
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from components.log_processing import MASKED_KEYS, names_pattern
+from components.parts import program
+from components.programs.process_log import LogProcessor
+from components.programs.records import WINDOW
 from tests.unit.shell import Shell, wait_for
-from tools.paths import ROOT
 
-SCRIPTS = ROOT / "components" / "scripts"
 SECRET = "made-up"
-WINDOW = 65536
+NAMES = names_pattern(MASKED_KEYS)
 
 
-@dataclass
-class Printed:
-    """What one reading of a file has come to."""
+class Printed(NamedTuple):
+    """What reading a file has come to."""
 
-    status: int
     records: list[dict[str, Any]]
+    remarks: list[dict[str, Any]]
     place: list[int]
     """Generation, position, the end of what was seen."""
 
@@ -41,34 +39,28 @@ class Printed:
 class Reader:
     """Reads files as the sidecar does."""
 
-    def __init__(self, shell: Shell, folder: Path) -> None:
-        self.shell, self.folder = shell, folder
-        libraries = [(SCRIPTS / f"{name}.sh").read_text() for name in ("json", "masks", "records")]
-        self.text = "\n".join([*libraries, 'masks "$1"', "shift", 'records "$@"'])
+    def __init__(self, folder: Path, capture: pytest.CaptureFixture[bytes]) -> None:
+        self.log, self.place, self.capture = folder / "app.log", folder / "position", capture
 
     def read(self, data: bytes, position: int = 0, last: bool = False) -> Printed:
-        log, place = self.folder / "app.log", self.folder / "place"
-        log.write_bytes(data)
-        place.unlink(missing_ok=True)
-        names = names_pattern(MASKED_KEYS)
-        words = [names, log, 7, position, place, "mark", *(["last"] if last else [])]
-        process = self.shell.run("sh", "-c", self.text, "sh", *map(str, words))
-        status = process.wait(timeout=60)
-        assert process.stdout is not None
-        printed = Path(process.stdout.name).read_bytes()
-        assert not printed or printed.endswith(b"\n")
-        lines = printed.splitlines() if b"\r" not in printed else printed.split(b"\n")[:-1]
-        told = place.read_text().splitlines()[-1].split() if place.exists() else []
-        assert not told or told[3:] == ["mark"]
-        return Printed(status, [json.loads(line) for line in lines], [int(it) for it in told[:3]])
+        self.log.write_bytes(data)
+        self.place.write_text(f"7 {position} {position}\n")
+        processor = LogProcessor(self.log, self.place.parent, 1 << 30, 0, NAMES, "nobody")
+        processor.follow(self.log, last)
+        output, errors = self.capture.readouterr()
+        assert not output or output.endswith(b"\n")
+        records, remarks = (
+            [json.loads(line) for line in text.split(b"\n")[:-1]] for text in (output, errors)
+        )
+        return Printed(records, remarks, [int(word) for word in self.place.read_text().split()])
 
     def message(self, text: str) -> str:
         return self.read(f"{text}\n".encode()).messages[0]
 
 
 @pytest.fixture
-def reader(shell: Shell, tmp_path: Path) -> Reader:
-    return Reader(shell, tmp_path)
+def reader(tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> Reader:
+    return Reader(tmp_path, capfdbinary)
 
 
 def test_a_line_becomes_an_object_with_its_time_level_and_place(reader: Reader) -> None:
@@ -87,7 +79,6 @@ def test_a_line_becomes_an_object_with_its_time_level_and_place(reader: Reader) 
     assert third.keys() == {"time", "id", "message"}
     assert third["message"] == "three"
     assert printed.place == [7, len(text), len(text)]
-    assert printed.status == 0
 
 
 @pytest.mark.parametrize(
@@ -261,86 +252,84 @@ def test_a_place_at_the_very_beginning_of_a_block_is_gone_on_from(reader: Reader
 def test_a_file_that_became_shorter_is_noticed(reader: Reader) -> None:
     for position in (5, 4095, 4096, 4097, 200_000):
         printed = reader.read(b"one\n", position=position)
-        assert (printed.status, printed.records) == (3, [])
-        assert printed.place == [7, position, position]
-    assert reader.read(b"", position=0).status == 0
-
-
-def read_all(reader: Reader, data: bytes) -> list[dict[str, Any]]:
-    """All records of a file that takes several readings, and that there is an end to them."""
-    position, records = 0, list[dict[str, Any]]()
-    for _ in range(len(data) // 1000 + 10):
-        printed = reader.read(data, position=position)
-        records += printed.records
-        if printed.status == 0:
-            return records
-        assert printed.status == 1
-        assert printed.place[1] > position
-        position = printed.place[1]
-    raise AssertionError("no end")
+        assert (
+            "became shorter: what was not printed by then is lost"
+            in (printed.remarks[0]["message"])
+        )
+        # From its new beginning, under other names than before.
+        assert printed.messages == ["one"]
+        assert printed.records[0]["id"] == "8:0"
+        assert printed.place == [8, 4, 4]
+    assert reader.read(b"", position=0).remarks == []
 
 
 def test_a_long_file_is_read_to_its_end_and_each_line_once(reader: Reader) -> None:
     lines = [f"line {number} {'x' * (number * 7 % 300)}" for number in range(2000)]
     data = "".join(f"{line}\n" for line in lines).encode()
-    records = read_all(reader, data)
-    assert [record["message"] for record in records] == lines
-    assert len({record["id"] for record in records}) == len(lines)
+    printed = reader.read(data)
+    assert printed.messages == lines
+    assert len({record["id"] for record in printed.records}) == len(lines)
+    assert printed.place == [7, len(data), len(data)]
 
 
 def test_a_line_that_is_too_long_comes_in_pieces_with_nothing_lost(reader: Reader) -> None:
     words = " ".join(f"word-{number}" for number in range(30_000))
-    for text in (words, words.replace(" ", "_")):
-        records = read_all(reader, f"before\n{text}\nafter\n".encode())
-        messages = [record["message"] for record in records]
+    for text in (words, words.replace(" ", "_"), "x" + "世界🎉" * 20_000):
+        printed = reader.read(f"before\n{text}\nafter\n".encode())
+        messages = printed.messages
         assert (messages[0], messages[-1]) == ("before", "after")
         assert "".join(messages[1:-1]) == text
         # Each but the last piece says that it is one.
-        marks = [record.get("partial", False) for record in records]
-        assert marks == [False, *[True] * (len(records) - 3), False, False]
+        marks = [record.get("partial", False) for record in printed.records]
+        assert marks == [False, *[True] * (len(marks) - 3), False, False]
+        assert len(marks) > 4
 
 
 def test_a_secret_is_not_cut_in_two(reader: Reader) -> None:
     for shift in range(-30, 31, 3):
         text = "x " * ((WINDOW + shift) // 2 - 20) + f'y "password": "{SECRET} {SECRET}" z'
-        printed = read_all(reader, f"{text} {'x ' * 20_000}\n".encode())
-        said = "".join(record["message"] for record in printed)
+        said = "".join(reader.read(f"{text} {'x ' * 20_000}\n".encode()).messages)
         assert SECRET not in said
         assert "***" in said
 
 
 def test_long_lines_of_nasty_bytes_take_no_forever(reader: Reader) -> None:
-    for part in (b"\xff", b'"', b"\\", b"\x01", b"password=a ", b"token ", b'"token":"\\" '):
+    began = time.monotonic()
+    for part in (
+        *(b"\xff", b'"', b"\\", b"\x01", b"password=a ", b"token ", b'"token":"\\" ', b"token"),
+        *(b"-", b"--a", b"--token", b"x--", b"://", b"://a:", b"a://b:c@d ", b"token=://:"),
+    ):
         data = part * (60_000 // len(part)) + b"\n"
         assert len(reader.read(data).records) == 1
+    assert time.monotonic() - began < 10
 
 
 def test_who_is_killed_has_kept_a_place_for_what_is_printed_and_no_more(
-    reader: Reader, shell: Shell, tmp_path: Path
+    host: Shell, tmp_path: Path
 ) -> None:
     lines = "".join(f"{number} {'x' * 3000}\n" for number in range(15))
     (tmp_path / "app.log").write_text(lines)
     # Each write is a message of its own, and nobody reads them, so soon it can write no more.
     printer, screen = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     printer.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
-    place = tmp_path / "place"
-    words = [names_pattern(MASKED_KEYS), tmp_path / "app.log", 1, 0, place, "mark"]
+    place = tmp_path / "position"
     process = subprocess.Popen(
-        ["sh", "-c", reader.text, "sh", *map(str, words)],
-        executable=shutil.which("sh", path=shell.env["PATH"]),
-        env=shell.env,
+        program("process-log", "it", tmp_path / "app.log", tmp_path, 1 << 20, 1, NAMES),
+        env={**host.env, "TARGET": "nobody"},
         stdout=printer.fileno(),
         start_new_session=True,
     )
     printer.close()
-    wait_for(place.exists)
+    wait_for(lambda: place.exists() and not place.read_text().startswith("1 0 "))
     time.sleep(0.5)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-    kept = len(place.read_text().splitlines())
-    assert 0 < kept < 15
+    position = int(place.read_text().split()[1])
+    assert 0 < position < len(lines)
     printed = [json.loads(record) for record in iter(lambda: screen.recv(65536), b"")]
     screen.close()
     # At most the one in between.
+    begins = [int(record["id"].partition(":")[2]) for record in printed]
+    kept = sum(begin < position for begin in begins)
     assert kept <= len(printed) <= kept + 1
-    assert place.read_text().splitlines()[-1].split()[1] == str(3003 * kept)
+    assert position == sum(len(line) for line in lines.splitlines(keepends=True)[:kept])

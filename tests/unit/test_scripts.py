@@ -309,7 +309,6 @@ SHARED = ["watch", "target", "nginx", "api"]
 """What scripts use, beside what all of them do."""
 USES = {
     "renew-certificate": ["issue", "tls"],
-    "process-log": ["json", "masks", "records", "place", "bell"],
 }
 """What one alone uses beside."""
 

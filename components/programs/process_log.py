@@ -1,0 +1,198 @@
+"""process-log LOG STATE MAX_SIZE INTERVAL NAMES: print what an app appends to LOG as JSON, secrets
+after one of NAMES masked, from the place on that is kept in the directory STATE. From MAX_SIZE
+bytes on, have TARGET open LOG anew, and remove what has been printed whole. Looks every INTERVAL
+seconds. Told to end, it goes on until TARGET is gone and all is printed.
+"""
+
+import os
+import signal
+import stat
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from .masks import Masks
+from .place import Place
+from .processes import PROC, catches, find, pids, targets
+from .records import WINDOW, Line, lines_of, record, remark
+
+ENDS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
+
+
+class LogProcessor:
+    """Follows the app's file over rotations. LOG is renamed to LOG.GENERATION, the app opens
+    another, and what has been renamed is removed once it is printed and nobody writes to it.
+
+    Each step goes by which files there are, so one that was cut short is found as it was left.
+    """
+
+    def __init__(
+        self, log: Path, state: Path, max_size: int, interval: float, names: str, target: str
+    ) -> None:
+        self._log, self._state, self._max_size = log, state, max_size
+        self._interval, self._target = interval, target
+        self._masks, self._place = Masks(names), Place(state / "position")
+        self._ending = self._gone = False
+        self._waits = 0
+
+    def run(self) -> None:
+        self._keep()
+        self._tidy()
+        remark("INFO", f"begins at {self._place}")
+        goes_on = True
+        while goes_on:
+            try:
+                goes_on = self._step()
+            except OSError as error:
+                self._fail(str(error))
+        remark("INFO", f"ends at {self._place}")
+
+    def _step(self) -> bool:
+        """What is to be done next. False if that was the last of it."""
+        # Before looking at the files: who is gone then, writes no more.
+        self._gone = self._ending and not targets(self._target)
+        if self._renamed.exists():
+            self._retire(self._renamed)
+            return True
+        if self._log.exists():
+            self.follow(self._log, last=self._gone)
+        elif self._place.position and not self._gone:
+            self._begin()
+        if self._gone:
+            return False
+        if self._due(self._log):
+            self._log.rename(self._renamed)
+        else:
+            self._pause(0.2 if self._ending else self._interval)
+        return True
+
+    def _due(self, file: Path) -> bool:
+        """Whether it is the app's, which is there to open another, and large enough for that."""
+        return not self._gone and file == self._log and self._place.position >= self._max_size
+
+    def follow(self, file: Path, last: bool = False) -> None:
+        """Print what the file has, or what it has until it is due to be rotated."""
+        with file.open("rb", buffering=0) as opened:
+            while not self._due(file):
+                if os.fstat(opened.fileno()).st_size < self._place.position:
+                    lost = "what was not printed by then is lost"
+                    remark("ERROR", f"{file} became shorter: {lost}")
+                    self._begin()
+                data = os.pread(opened.fileno(), WINDOW, self._place.position)
+                end = self._place.position + len(data)
+                for line in lines_of(data, self._masks, last):
+                    self._print(line)
+                if len(data) < WINDOW:
+                    if self._place.seen != end:
+                        self._place.seen = end
+                        self._keep()
+                    return
+
+    def _print(self, line: Line) -> None:
+        """Who is killed before the place is kept doubles that line, with the same id, and loses
+        none.
+        """
+        # One write a record, so that one of up to 4 KiB is never torn.
+        data = record(line, str(self._place), self._masks)
+        while data:
+            try:
+                data = data[os.write(1, data) :]
+            except OSError as error:
+                self._fail(f"cannot print: {error.strerror}")
+        self._place.position += line.size
+        self._place.seen = self._place.position
+        self._keep()
+
+    def _keep(self) -> None:
+        """However long that takes: what can't be kept would be printed again."""
+        while True:
+            try:
+                self._place.keep()
+                return
+            except OSError:
+                self._fail(f"cannot write to {self._state}")
+
+    def _begin(self) -> None:
+        """The place is the beginning of the next file."""
+        self._place.generation += 1
+        self._place.position = self._place.seen = 0
+        self._keep()
+        self._tidy()
+
+    def _tidy(self) -> None:
+        """Remove what has been printed whole."""
+        for file in self._log.parent.glob(f"{self._log.name}.[0-9]*"):
+            try:
+                if file != self._renamed:
+                    file.unlink()
+            except OSError as error:
+                remark("ERROR", f"cannot remove {file}: {error.strerror}")
+
+    @property
+    def _renamed(self) -> Path:
+        return self._log.with_name(f"{self._log.name}.{self._place.generation}")
+
+    def _retire(self, file: Path) -> None:
+        """Print what the file has, which has been renamed, and be done with it once nobody writes
+        to it.
+        """
+        if not self._log.exists() and targets(self._target):
+            self._ask()
+            self.follow(file)
+            asked = f"{self._target} does not open {self._log} anew on USR1"
+            self._delay(f"{asked}: it grows on as {file}")
+        elif written(file):
+            self.follow(file)
+            self._delay(f"{file} is still open for writing: what comes after it waits")
+        else:
+            self.follow(file, last=True)
+            self._begin()
+            self._waits = 0
+
+    def _ask(self) -> None:
+        """Have the app open its file anew, if it won't die of that: it may have just started."""
+        with suppress(LookupError, OSError):
+            app = find(self._target)
+            if catches(app.pid, "USR1"):
+                os.kill(app.pid, signal.SIGUSR1)
+
+    def _delay(self, reason: str) -> None:
+        """Wait for what should be a matter of moments, and say so if it isn't."""
+        self._waits += 1
+        if self._waits == 10:
+            remark("WARN", reason)
+        self._pause(0.2 if self._waits < 10 else self._interval)
+
+    def _fail(self, text: str) -> None:
+        remark("ERROR", text)
+        self._pause(self._interval)
+
+    def _pause(self, seconds: float) -> None:
+        """Signals wait for this, so that none comes between two steps that belong together."""
+        if self._ending:
+            time.sleep(seconds)
+        else:
+            self._ending = signal.sigtimedwait(ENDS, seconds) is not None
+
+
+def written(file: Path) -> bool:
+    """Whether a process has the file open for writing."""
+    for pid in pids():
+        with suppress(OSError):
+            for descriptor in (PROC / str(pid) / "fd").iterdir():
+                with suppress(OSError):
+                    writes = descriptor.lstat().st_mode & stat.S_IWUSR
+                    if writes and descriptor.readlink() == file:
+                        return True
+    return False
+
+
+def main(log: str, state: str, max_size: str, interval: str, names: str) -> None:
+    signal.pthread_sigmask(signal.SIG_BLOCK, ENDS)
+    target = os.environ["TARGET"]
+    LogProcessor(Path(log), Path(state), int(max_size), float(interval), names, target).run()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[2:])
