@@ -311,7 +311,6 @@ SHARED = [
 ]
 """What scripts use, beside what all of them do."""
 USES = {
-    "renew-certificate": ["issue", "tls"],
     "resize-pod": ["usage"],
     "process-log": ["json", "masks", "records", "place", "bell"],
     "scan-volume": ["scan"],
