@@ -24,7 +24,7 @@ import pulumi
 
 from .manifest import register
 from .messages import check_keys
-from .parts import empty_dir, labels_of, once, script
+from .parts import empty_dir, labels_of, once, program, script
 from .workload import Pattern, PodTemplate, WorkloadArgs
 
 CA = "/etc/ca"
@@ -106,11 +106,11 @@ def pod(name: str, args: CertRenewalArgs) -> PodTemplate:
         sidecars=[
             {
                 "name": "cert-renewer",
-                "image": "openssl",
-                "command": script(
+                # Its openssl issues; Python's library can't.
+                "image": "python",
+                "command": program(
                     *("renew-certificate", "cert-renewer", CA, LIVE, ",".join(names)),
                     *(port, interval, lifetime, args.get("skew_seconds", 60)),
-                    uses=["watch", "nginx", "issue", "tls"],
                 ),
                 # What comes after a native sidecar starts once there is a certificate.
                 "startupProbe": once(configuration),

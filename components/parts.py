@@ -14,12 +14,11 @@ IMAGES = {
     "nginx": "nginx:1.28.0-alpine",
     "shell": "busybox:1.37.0",
     "curl": "curlimages/curl:8.14.1",
-    "openssl": "alpine/openssl:3.5.4",
     "toolbox": "nicolaka/netshoot:v0.14",
     "python": "python:3.14.0-slim",
 }
-"""The image of each role: `shell` has busybox, the others have it beside their namesake, and
-`toolbox` beside strace and python3.
+"""The image of each role: `shell` has busybox, nginx and curl have it beside their namesake,
+`toolbox` has strace and python3, and `python` has openssl and Debian's own tools.
 
 What waits for files to change uses inotifyd or inotifywait, and looks every so often in an image
 without either."""

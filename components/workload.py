@@ -57,7 +57,7 @@ class WorkloadArgs(TypedDict):
     https://kubernetes.io/docs/concepts/workloads/pods/sidecar-containers/"""
 
     images: NotRequired[dict[str, str]]
-    """Image by role (`nginx`, `shell`, `curl`, `openssl`, `toolbox`) or by container name, which
+    """Image by role (`nginx`, `shell`, `curl`, `toolbox`, `python`) or by container name, which
     wins."""
 
     resources: NotRequired[dict[str, Resources]]

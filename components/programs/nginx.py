@@ -35,7 +35,7 @@ http {{
 """
 
 
-def listen(port: str, option: str = "") -> str:
+def listen(port: int | str, option: str = "") -> str:
     """The directives for that port, over IPv6 too where there is IPv6."""
     both = ["", "[::]:"] if Path("/proc/net/if_inet6").exists() else [""]
     return "\n".join(f"listen {address}{port} {option};" for address in both)

@@ -77,7 +77,7 @@ def test_the_labeler_can_change_nothing_but_its_own_label(
 
 
 SPAWNED = {
-    "cert-renewal/cert-renewer": 64,
+    "cert-renewal/cert-renewer": 3,
     "cert-renewal/main-app": 17,
     "debug": 24,
     "dependency-injection-demo-source/plugin-source": 13,

@@ -20,8 +20,8 @@ def pod(args: Any) -> Object:
 
 
 def arguments(args: Any) -> list[str]:
-    """What the sidecar's script is told: CA, folder, names, port, interval, lifetime, skew."""
-    return containers(pod(args))["cert-renewer"]["command"][4:]
+    """What the sidecar's program is told: CA, folder, names, port, interval, lifetime, skew."""
+    return containers(pod(args))["cert-renewer"]["command"][6:]
 
 
 def volume(template: Object, name: str) -> Object:
@@ -97,7 +97,7 @@ def test_readiness_asks_whether_nginx_listens_and_nothing_else() -> None:
     assert app["ports"] == [{"name": "https", "containerPort": 9443}]
 
 
-def test_defaults_and_options_reach_the_script() -> None:
+def test_defaults_and_options_reach_the_program() -> None:
     names = "cert-renewal-demo,cert-renewal-demo.here.svc,localhost"
     assert arguments({"namespace": "here"})[2:] == [names, "8443", "60", "180", "60"]
     options = {

@@ -1,6 +1,5 @@
-"""What the certificate's sidecar promises, run for real with openssl under each shell."""
+"""What the certificate's sidecar promises, run for real with openssl."""
 
-import os
 import re
 import shutil
 import socket
@@ -15,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from components.parts import script
+from components.parts import program
+from components.programs.renew_certificate import Certificate, noted
 from tests import authority
 from tests.authority import openssl
 from tests.unit.shell import Shell, ends_within_a_second, log_of, wait_for
@@ -56,9 +56,9 @@ class Server:
 
 @dataclass
 class Renewer:
-    """The script, its CA and what it publishes."""
+    """The program, its CA and what it publishes."""
 
-    shell: Shell
+    host: Shell
     folder: Path
 
     @property
@@ -75,15 +75,18 @@ class Renewer:
         return file.read_text() if file.exists() else ""
 
     def start(
-        self, port: int = 1, interval: float = 3600, lifetime: int = 7200, skew: int = 60
+        self, port: int = 1, interval: int = 3600, lifetime: int = 7200, skew: int = 60
     ) -> "subprocess.Popen[str]":
         args = (self.ca, self.pem.parent, NAMES, port, interval, lifetime, skew)
-        uses = ["watch", "nginx", "issue", "tls"]
-        command = script("renew-certificate", "cert-renewer", *args, uses=uses)
+        command = program("renew-certificate", "cert-renewer", *args)
         # A /tmp of this test's, and less patience with nginx.
-        text = command[2].replace("/tmp/", f"{self.folder}/tmp/").replace("-lt 50", "-lt 5")
-        command[2] = text
-        return self.shell.run("sh", *command[1:])
+        text = command[4].replace("/tmp/", f"{self.folder}/tmp/")
+        command[4] = text.replace("PATIENCE = 10", "PATIENCE = 1")
+        return self.host.run(*command)
+
+    def calls(self) -> list[str]:
+        """The commands of openssl that the program has run."""
+        return [line.split()[0] for line in (self.folder / "calls").read_text().splitlines()]
 
     def serial(self) -> str:
         """The number of the certificate that is published."""
@@ -94,7 +97,7 @@ class Renewer:
         return dates(self.pem)
 
     def issued(self) -> int:
-        """When it was issued, as the script has noted it."""
+        """When it was issued, as the program has noted it."""
         return int(self.pem.read_text().split()[2])
 
 
@@ -107,16 +110,18 @@ def dates(file: Path) -> tuple[float, float]:
 
 
 @pytest.fixture
-def renewer(shell: Shell, tmp_path: Path) -> Renewer:
-    """The script's surroundings, with openssl beside the shell's own tools."""
+def renewer(host: Shell, tmp_path: Path) -> Renewer:
+    """The program's surroundings, with an openssl that tells how it is called."""
     for name in ("bin", "ca", "live", "tmp"):
         (tmp_path / name).mkdir()
-    for tool in ("openssl", "inotifywait"):
-        found = shutil.which(tool)
-        assert found, f"{tool} is missing: `make test` installs it"
-        (tmp_path / "bin" / tool).symlink_to(found)
-    shell.env["PATH"] = f"{tmp_path / 'bin'}{os.pathsep}{shell.env['PATH']}"
-    return Renewer(shell, tmp_path)
+    real = shutil.which("openssl")
+    assert real, "openssl is missing: `make test` installs it"
+    tool = tmp_path / "bin" / "openssl"
+    notes = f'echo "$@" >>{tmp_path}/calls\nenv >>{tmp_path}/environments'
+    tool.write_text(f'#!/bin/sh\n{notes}\nexec {real} "$@"\n')
+    tool.chmod(0o755)
+    host.env["PATH"] = f"{tmp_path / 'bin'}:{host.env['PATH']}"
+    return Renewer(host, tmp_path)
 
 
 @pytest.fixture
@@ -277,7 +282,7 @@ def test_a_certificate_whose_ca_stays_away_is_said_to_have_expired(
     wait_for(lambda: re.search(r"certificate \w+ expired [1-9]\d* s ago", renewer.status), 8)
 
 
-def test_a_script_that_is_started_again_keeps_the_certificate(
+def test_a_program_that_is_started_again_keeps_the_certificate(
     renewer: Renewer, server: Server
 ) -> None:
     authority.make(renewer.ca)
@@ -295,11 +300,25 @@ def test_a_script_that_is_started_again_keeps_the_certificate(
 def test_one_that_would_end_before_the_next_look_is_not_kept(
     renewer: Renewer, server: Server
 ) -> None:
-    authority.make(renewer.ca, ends=1000)
+    authority.make(renewer.ca, ends=8)
     first = renewer.start(server.port)
     wait_for(lambda: "serving" in log_of(first))
     issued = log_of(first).count("issued")
     wait_for(lambda: log_of(first).count("issued") > issued)
+    assert renewer.dates()[1] > time.time()
+    # No certificate of this CA does longer, so there is no hurry.
+    assert log_of(first).count("issued") <= issued + 2
+
+
+def test_one_that_outlives_the_next_look_by_little_is_followed_before(
+    renewer: Renewer, server: Server
+) -> None:
+    authority.make(renewer.ca)
+    renewer.start(server.port, interval=7, lifetime=8)
+    wait_for(lambda: "serving" in renewer.status)
+    first, (_, end) = renewer.serial(), renewer.dates()
+    wait_for(lambda: "serving" in renewer.status and first not in renewer.status, 6)
+    assert end - time.time() > 2
 
 
 def test_what_no_nginx_serves_is_not_said_to_be_served(renewer: Renewer) -> None:
@@ -339,18 +358,116 @@ def test_no_key_stands_anywhere_but_in_the_file_that_nginx_reads(
     # The first one is of this test.
     assert sorted(with_key) == ["served", "server.pem"]
     assert "PRIVATE" not in log_of(process)
+    key = renewer.pem.read_text().partition("PRIVATE KEY-----\n")[2].split()[0]
+    shown = [(renewer.folder / name).read_text() for name in ("calls", "environments")]
+    assert all(text and key not in text and "PRIVATE" not in text for text in shown)
 
 
 def test_nothing_is_started_while_nothing_happens(renewer: Renewer, server: Server) -> None:
     authority.make(renewer.ca)
     process = renewer.start(server.port)
     wait_for(lambda: "serving" in renewer.status)
-    # The first look comes after a second, and what limits openssl's time ends by itself.
-    time.sleep(3)
-    before = _session(process.pid)
+    before = renewer.calls()
     time.sleep(2)
-    assert _session(process.pid) == before
-    assert len(before) <= 4
+    assert _session(process.pid) == {process.pid}
+    assert renewer.calls() == before == ["x509", "req", "ca", "verify"]
+
+
+def test_a_renewal_takes_three_processes(renewer: Renewer, server: Server) -> None:
+    authority.make(renewer.ca)
+    process = renewer.start(server.port, interval=1, lifetime=60)
+    wait_for(lambda: log_of(process).count("serving") == 3)
+    assert renewer.calls() == ["x509", *(3 * ["req", "ca", "verify"])]
+
+
+def test_a_ca_that_cannot_sign_is_not_tried_all_the_time(renewer: Renewer) -> None:
+    authority.make(renewer.ca)
+    first = renewer.start()
+    wait_for(lambda: "issued" in renewer.status)
+    (renewer.ca / "..data" / "tls.key").unlink()
+    (renewer.ca / "changed").touch()
+    wait_for(lambda: "CA: " in renewer.status)
+    before = renewer.calls()
+    time.sleep(1)
+    assert renewer.calls() == before
+    assert first.poll() is None
+
+
+def test_the_same_ca_is_used_at_once_when_it_is_back(renewer: Renewer, server: Server) -> None:
+    authority.make(renewer.ca)
+    renewer.start(server.port)
+    wait_for(lambda: "serving" in renewer.status)
+    serial = renewer.serial()
+    kept = {file: (renewer.ca / file).read_text() for file in ("tls.crt", "tls.key")}
+    authority.put(renewer.ca, {"tls.crt": "", "tls.key": ""})
+    wait_for(lambda: "CA: no certificate in tls.crt" in renewer.status)
+    authority.put(renewer.ca, kept)
+    wait_for(lambda: "serving" in renewer.status and serial not in renewer.status)
+
+
+def test_a_clock_that_was_set_back_is_followed_by_another_certificate(
+    renewer: Renewer, server: Server
+) -> None:
+    authority.make(renewer.ca)
+    first = renewer.start(server.port)
+    wait_for(lambda: "serving" in log_of(first))
+    first.kill()
+    line, _, pem = renewer.pem.read_text().partition("\n")
+    serial, issuer, issued, end = line.split()
+    later = f"{serial} {issuer} {int(issued) + 600} {int(end) + 600}"
+    renewer.pem.write_text(f"{later}\n{pem}")
+    second = renewer.start(server.port)
+    wait_for(lambda: "serving" in log_of(second))
+    assert renewer.serial() != serial
+
+
+def test_a_certificate_that_cannot_be_published_is_said_and_tried_again(
+    renewer: Renewer, server: Server
+) -> None:
+    authority.make(renewer.ca)
+    live, away = renewer.pem.parent, renewer.folder / "away"
+    live.rename(away)
+    process = renewer.start(server.port, interval=1, lifetime=60)
+    wait_for(lambda: "cannot publish" in log_of(process))
+    away.rename(live)
+    wait_for(lambda: renewer.status.startswith("serving"))
+
+
+def test_without_openssl_it_says_so_and_goes_on(renewer: Renewer) -> None:
+    authority.make(renewer.ca)
+    (renewer.folder / "bin" / "openssl").unlink()
+    (renewer.folder / "bin" / "python3").symlink_to("/usr/bin/python3")
+    renewer.host.env["PATH"] = str(renewer.folder / "bin")
+    process = renewer.start(interval=1)
+    wait_for(lambda: renewer.status)
+    assert re.fullmatch("CA: .*No such file.*'openssl': no certificate yet\n", renewer.status)
+    time.sleep(1.5)
+    assert process.poll() is None
+    assert "Traceback" not in log_of(process)
+
+
+def test_without_room_for_openssl_it_says_so_and_goes_on(renewer: Renewer, server: Server) -> None:
+    authority.make(renewer.ca)
+    (renewer.folder / "tmp").rmdir()
+    process = renewer.start(server.port, interval=1, lifetime=60)
+    wait_for(lambda: re.search("CA: .*No such file.*: no certificate yet", log_of(process)))
+    (renewer.folder / "tmp").mkdir()
+    wait_for(lambda: renewer.status.startswith("serving"))
+    assert "Traceback" not in log_of(process)
+
+
+@pytest.mark.parametrize("text", ["", "\n", "AB 01 5\n", "AB 01 five 6\n", "\0" * 100])
+def test_what_is_no_certificate_is_taken_for_none(text: str) -> None:
+    assert noted(text) == Certificate()
+
+
+def test_it_ends_while_it_waits_for_an_answer(renewer: Renewer) -> None:
+    authority.make(renewer.ca)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        process = renewer.start(silent.getsockname()[1])
+        silent.settimeout(5)
+        with silent.accept()[0]:
+            ends_within_a_second(process)
 
 
 def test_it_ends_within_a_second(renewer: Renewer, server: Server) -> None:

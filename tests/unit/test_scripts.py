@@ -307,18 +307,12 @@ def test_the_app_of_debug_holds_its_file_and_keeps_its_pace(shell: Shell, tmp_pa
 SCRIPTS = sorted(path.stem for path in (ROOT / "components" / "scripts").glob("*.sh"))
 SHARED = ["watch", "target", "nginx", "api"]
 """What scripts use, beside what all of them do."""
-USES = {
-    "renew-certificate": ["issue", "tls"],
-}
-"""What one alone uses beside."""
 
 
-@pytest.mark.parametrize(
-    "name", sorted({*SCRIPTS} - {"common", *SHARED, *(it for used in USES.values() for it in used)})
-)
+@pytest.mark.parametrize("name", sorted({*SCRIPTS} - {"common", *SHARED}))
 def test_shellcheck_has_nothing_to_say_of_a_script(name: str) -> None:
     command = [Path(sys.executable).with_name("shellcheck"), "--shell=sh", "-"]
-    text = script(name, "container", uses=[*SHARED, *USES.get(name, [])])[2]
+    text = script(name, "container", uses=SHARED)[2]
     done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
     assert done.stdout == ""
     assert done.returncode == 0

@@ -388,8 +388,8 @@ def test_a_secret_that_is_missing_hides_no_other_mistake() -> None:
     assert problems({"secret-rotation": {"port": 0, "images": {"shel": "a:1"}}}) == [
         "demos.secret-rotation.token: is required",
         "demos.secret-rotation.port: found 0, allowed is at least 1",
-        "demos.secret-rotation.images.shel: found 'shel', allowed is nginx, shell, curl, openssl,"
-        " toolbox, main-app, token-keeper; did you mean shell?",
+        "demos.secret-rotation.images.shel: found 'shel', allowed is nginx, shell, curl, toolbox,"
+        " python, main-app, token-keeper; did you mean shell?",
     ]
 
 

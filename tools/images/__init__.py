@@ -44,8 +44,7 @@ RECIPES = {
         ("nginx", "-e", "stderr", "-g", "daemon off;"),
     ),
     "curl": Recipe(("curl", "busybox-static", "inotify-tools"), ("sh",)),
-    "openssl": Recipe(("openssl", "busybox-static", "inotify-tools"), ("sh",)),
-    "python": Recipe(("python3", "busybox-static"), ("python3",)),
+    "python": Recipe(("python3", "openssl", "busybox-static"), ("python3",)),
     "toolbox": Recipe(("strace", "liblzma5", "python3", "busybox-static"), ("sh",)),
 }
 
