@@ -79,7 +79,7 @@ def pod(name: str, args: SecurityScanArgs) -> PodTemplate:
     mounts: list[Object] = [content]
     if signals:
         heed = ("heed-verdict", "main-app", VERDICT, signal, interval)
-        command = script(*heed, *command, uses=["watch", "target"])
+        command = script(*heed, *command, uses=["watch", "handled"])
         mounts += [{**verdict, "readOnly": True}, {"name": "tmp", "mountPath": "/tmp"}]
     return PodTemplate(
         app={"name": "main-app", "image": "shell", "command": command, "volumeMounts": mounts},

@@ -54,7 +54,7 @@ def pod(_name: str, args: SignalArgs) -> PodTemplate:
                     "send-signal",
                     "signal-sender",
                     args.get("interval_seconds", 10),
-                    uses=["target"],
+                    uses=["handled", "target"],
                 ),
                 # `script` puts the container's name on the app's command line.
                 "env": [{"name": "TARGET", "value": "main-app"}],

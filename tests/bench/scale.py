@@ -62,9 +62,8 @@ def simulated(cluster: Cluster) -> Generator[None]:
     """Nodes that take any pod and start it at once, and no other node to go to."""
     words = [KWOK, "--kubeconfig", str(paths.KUBECONFIG), "--config", str(_STAGES)]
     chosen = ["--manage-nodes-with-label-selector", "type=kwok"]
-    alive = ["--node-lease-duration-seconds", "40"]
     log = subprocess.DEVNULL
-    kwok = subprocess.Popen([*words, *chosen, *alive], stdout=log, stderr=log)
+    kwok = subprocess.Popen([*words, *chosen], stdout=log, stderr=log)
     names = [f"simulated-{number}" for number in range(NODES)]
     try:
         for name in names:

@@ -27,7 +27,7 @@ class Pod:
         command = [*app] or script("use-files", "main-app", self.content, "USR1", "60")
         _, *words = script(
             *("heed-verdict", "main-app", self.verdict, "USR1", interval, *command),
-            uses=["watch", "target"],
+            uses=["watch", "handled"],
         )
         # Another folder in place of the container's own.
         words[1] = words[1].replace("/tmp/", f"{self.tmp}/")

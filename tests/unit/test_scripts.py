@@ -101,7 +101,7 @@ def test_the_app_answers_every_signal_and_keeps_its_pace(shell: Shell) -> None:
 def sender_of(
     shell: Shell, interval: str, target: str, user: int | None = None
 ) -> subprocess.Popen[str]:
-    return shell.start("send-signal", "sender", interval, uses=["target"], user=user, TARGET=target)
+    return shell.start("send-signal", "sender", interval, uses=["handled", "target"], user=user, TARGET=target)
 
 
 def test_the_sender_signals_the_app_and_nothing_that_looks_like_it(shell: Shell) -> None:
@@ -147,15 +147,6 @@ def test_the_sender_signals_none_of_several(shell: Shell) -> None:
     sender = sender_of(shell, "60", target="twin")
     wait_for(lambda: "Several processes twin, none is signalled" in log_of(sender))
     assert "Got it" not in log_of(apps[0]) + log_of(apps[1])
-
-
-def test_an_argument_that_looks_like_anothers_command_line_misleads_nobody(shell: Shell) -> None:
-    app, victim = (shell.start("signal-app", name, "Got it", "60") for name in ("real", "victim"))
-    header = f"==> /proc/{victim.pid}/cmdline <=="
-    shell.run("sh", "-c", "sleep 60; : it", header, "real")
-    sender_of(shell, "0.1", target="real")
-    wait_for(lambda: "Got it" in log_of(app))
-    assert "Got it" not in log_of(victim)
 
 
 def test_an_app_with_the_name_twice_among_its_arguments_is_one(shell: Shell) -> None:
@@ -305,7 +296,7 @@ def test_the_app_of_debug_holds_its_file_and_keeps_its_pace(shell: Shell, tmp_pa
 
 
 SCRIPTS = sorted(path.stem for path in (ROOT / "components" / "scripts").glob("*.sh"))
-SHARED = ["watch", "target", "nginx", "api"]
+SHARED = ["watch", "handled", "target", "nginx", "api"]
 """What scripts use, beside what all of them do."""
 
 
@@ -345,7 +336,7 @@ LOOPS: dict[str, list[object]] = {
 def test_term_ends_a_script_within_a_second(shell: Shell, tmp_path: Path, name: str) -> None:
     (tmp_path / "file").write_text("text\n")
     args = [str(arg).format(tmp=tmp_path) for arg in LOOPS[name]]
-    process = shell.start(name, "container", *args, uses=["target"], TARGET="nobody")
+    process = shell.start(name, "container", *args, uses=["handled", "target"], TARGET="nobody")
     time.sleep(0.3)
     ends_within_a_second(process)
 
