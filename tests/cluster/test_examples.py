@@ -37,7 +37,7 @@ def deployed(example: str, folder: Path, installed: Path, **config: Any) -> Gene
         **{f"{project}:{key}": value for key, value in config.items()},
         f"{project}:namespace": program.stack,
     }
-    (folder / f"Pulumi.{program.stack}.yaml").write_text(yaml.safe_dump({"config": settings}))
+    stack_file(program).write_text(yaml.safe_dump({"config": settings}))
     program.initialise()
     try:
         program.up()
@@ -82,6 +82,41 @@ def test_the_teams_worker_changes_the_label_of_its_own_pod(
         within(30, lambda: phase() == "resting")
         program.refresh()
         program.up("--expect-no-changes")
+
+
+def test_stacks_share_a_namespace_and_are_updated_side_by_side(
+    local_cluster: Cluster, installed: Path, tmp_path: Path
+) -> None:
+    with deployed("many-stacks", tmp_path, installed, images=IMAGES) as shared:
+        namespace, config = shared.stack, yaml.safe_load(stack_file(shared).read_text())["config"]
+        parts = [f"{namespace}-{number}" for number in (1, 2)]
+        for part in parts:
+            shared.stack = part
+            own = {"shared": f"organization/many-pages/{namespace}", "pages": [f"page-{part}"]}
+            settings = {**config, **{f"many-pages:{key}": value for key, value in own.items()}}
+            stack_file(shared).write_text(yaml.safe_dump({"config": settings}))
+            shared.initialise()
+
+        def each(command: str) -> list[int]:
+            """How the command ended for each part, all at once."""
+            words = ["pulumi", command, "--yes", "--skip-preview", "--non-interactive", "--stack"]
+            where: dict[str, Any] = {"cwd": shared.folder, "env": shared.env}
+            running = [subprocess.Popen([*words, part], **where) for part in parts]
+            return [process.wait() for process in running]
+
+        try:
+            assert each("up") == [0, 0]
+            pods = local_cluster.pods(namespace)
+            found = {pod.metadata.labels["app.kubernetes.io/instance"] for pod in pods}
+            assert found == {f"page-{part}" for part in parts}
+            assert all(map(is_ready, pods))
+        finally:
+            assert each("destroy") == [0, 0]
+            shared.stack = namespace
+
+
+def stack_file(program: Program) -> Path:
+    return program.folder / f"Pulumi.{program.stack}.yaml"
 
 
 def test_the_engine_takes_the_schema_of_all_components(installed: Path) -> None:

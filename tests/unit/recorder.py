@@ -35,7 +35,11 @@ class Registered(list[Object]):
 
 class _Mocks(Mocks):
     def new_resource(self, args: MockResourceArgs) -> tuple[str, Object]:
-        return f"{args.name}-id", cast(Any, args).inputs
+        inputs: Object = cast(Any, args).inputs
+        if args.typ == "pulumi:pulumi:StackReference":
+            # Another stack, which gives its own name.
+            inputs = {**inputs, "outputs": {"namespace": f"of-{args.name.rpartition('/')[2]}"}}
+        return f"{args.name}-id", inputs
 
     def call(self, args: MockCallArgs) -> Any:
         raise AssertionError(f"a component asked the engine for {args.token}")

@@ -10,7 +10,6 @@ import yaml
 from pulumi.runtime import set_all_config
 
 from stacks.settings import encoded
-from tests import package
 from tests.unit.hardening import assert_hardened
 from tests.unit.recorder import Registered, containers, pod_of, registered
 from tools.paths import ROOT
@@ -28,12 +27,12 @@ def alone(installed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delitem(sys.modules, name)
 
 
-def run(example: str) -> Registered:
-    """Run an example as a new stack has it: with the defaults that its project file gives."""
+def run(example: str, **settings: object) -> Registered:
+    """Run an example as a new stack has it: with the defaults that its project file gives, or with
+    these settings."""
     project = yaml.safe_load((EXAMPLES / example / "Pulumi.yaml").read_text())
-    config = {
-        f"{project['name']}:{key}": item["default"] for key, item in project["config"].items()
-    }
+    defaults = {key: item["default"] for key, item in project["config"].items()}
+    config = {f"{project['name']}:{key}": item for key, item in (defaults | settings).items()}
 
     def program() -> None:
         set_all_config(encoded(config))
@@ -92,7 +91,21 @@ def test_the_label_that_the_worker_changes_is_the_one_it_may_and_selects_nothing
     assert "worker may change no label but phase" in [rule["message"] for rule in rules]
 
 
-@pytest.mark.parametrize("example", package.EXAMPLES)
+def test_a_shared_stack_has_the_namespace_and_no_page() -> None:
+    objects = run("many-stacks", pages=["page-1"])
+    assert objects.one("Namespace")["metadata"]["name"] == "many-pages"
+    assert objects.of("Deployment") == []
+
+
+def test_the_pages_of_another_stack_are_in_the_namespace_of_the_shared_one() -> None:
+    objects = run("many-stacks", shared="organization/many-pages/shared", pages=["one", "two"])
+    assert sorted(objects.names) == ["Deployment/one", "Deployment/two"]
+    for deployment in objects:
+        assert deployment["metadata"]["namespace"] == "of-shared"
+        assert_hardened(pod_of(deployment))
+
+
+@pytest.mark.parametrize("example", ["pod-labeler", "shared-filesystem"])
 def test_an_examples_pod_is_hardened_and_its_namespace_asks_for_that(example: str) -> None:
     objects = run(example)
     assert_hardened(pod_of(objects.one("Deployment")), labeler="worker")

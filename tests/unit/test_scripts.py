@@ -101,7 +101,9 @@ def test_the_app_answers_every_signal_and_keeps_its_pace(shell: Shell) -> None:
 def sender_of(
     shell: Shell, interval: str, target: str, user: int | None = None
 ) -> subprocess.Popen[str]:
-    return shell.start("send-signal", "sender", interval, uses=["handled", "target"], user=user, TARGET=target)
+    return shell.start(
+        "send-signal", "sender", interval, uses=["handled", "target"], user=user, TARGET=target
+    )
 
 
 def test_the_sender_signals_the_app_and_nothing_that_looks_like_it(shell: Shell) -> None:
