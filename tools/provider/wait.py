@@ -15,6 +15,9 @@ DEFAULT_TIMEOUT_S = 600.0
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 0.5
 """Between two looks: short at first, because most things take no longer."""
 
+_REASON_AFTER_S, _REASON_EVERY_S = 1.0, 2.0
+"""When the reason is first looked for, which takes requests of its own, and how often then."""
+
 Report = Callable[[str], Awaitable[None]]
 """Shows a line beside the resource while it is being waited for."""
 
@@ -46,21 +49,26 @@ class Waiter:
         if skips_wait(live):
             return live
         timeout = timeout or _annotated_timeout(live) or DEFAULT_TIMEOUT_S
-        deadline, pause, told = time.monotonic() + timeout, _FIRST_PAUSE_S, ""
+        now = time.monotonic()
+        deadline, reason, pause, told = now + timeout, now + _REASON_AFTER_S, _FIRST_PAUSE_S, ""
         while not _is_ready(live):
-            late = time.monotonic() >= deadline
-            found = await trouble(api, live, with_logs=late)
-            if late or found.hopeless:
-                found = await trouble(api, live, with_logs=True)
-                after = f" after {timeout:.0f} s" if late else ""
-                raise NotReadyError(f"{ref} is not ready{after}: {found.text}", live)
-            if found.text != told:
-                told = found.text
-                await say(told)
+            now = time.monotonic()
+            late = now >= deadline
+            if late or now >= reason:
+                found = await trouble(api, live, with_logs=late)
+                if late or found.hopeless:
+                    found = await trouble(api, live, with_logs=True)
+                    after = f" after {timeout:.0f} s" if late else ""
+                    raise NotReadyError(f"{ref} is not ready{after}: {found.text}", live)
+                reason = now + _REASON_EVERY_S
+                if found.text != told:
+                    told = found.text
+                    await say(told)
             try:
-                await self.pause(min(pause, max(deadline - time.monotonic(), 0.01)))
+                await self.pause(min(pause, max(deadline - now, 0.01)))
             except ProviderError as error:
-                raise NotReadyError(f"{ref}: {error}: {found.text}", live) from error
+                why = (await trouble(api, live, with_logs=False)).text
+                raise NotReadyError(f"{ref}: {error}: {why}", live) from error
             pause = min(pause * 1.5, _LONGEST_PAUSE_S)
             seen = await api.get(ref)
             if seen is None:
