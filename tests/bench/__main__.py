@@ -43,7 +43,11 @@ def main() -> None:
                 part = Path(folder, name)
                 part.mkdir()
                 if name == "scale":
-                    results.scales = list(scale.scales(part, say))
+                    results.scales = []
+                    for found in scale.scales(part, say):
+                        results.scales.append(found)
+                        # Who ends it early has what there is.
+                        page.write(results)
                     continue
                 for measure in PARTS[name](part, say):
                     results.add(measure)
