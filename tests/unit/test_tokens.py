@@ -128,12 +128,12 @@ def test_a_new_token_is_accepted_beside_the_former_one_which_ends_after_the_over
 
 
 def test_a_former_token_ends_the_whole_overlap_after_the_new_one_is_served(keeper: Keeper) -> None:
-    keeper.overlap = 2
+    keeper.overlap = 4
     keeper.start()
     keeper.accepts(FIRST)
     keeper.nginx.hangs = True
     keeper.rotate(SECOND)
-    time.sleep(2.5)
+    time.sleep(4.5)
     keeper.nginx.hangs = False
     keeper.accepts(SECOND, FIRST)
 
