@@ -20,8 +20,9 @@ TESTS = {
     "curl": "curl",
     "inotifywait": "inotify-tools",
     "openssl": "openssl",
+    "/usr/bin/python3": "python3",
 }
-"""The Debian package of each program that the unit tests run."""
+"""The Debian package of each program that the unit tests run; images have this Python too."""
 
 VERIFY = {"curl": "curl"}
 """The Debian package of each program that stacks print commands with."""
@@ -39,6 +40,7 @@ NODE = {
     "losetup": "mount",
     "unshare": "util-linux",
     "nsenter": "util-linux",
+    "/usr/bin/python3": "python3",
 }
 """The Debian package of each program of the system that the local cluster runs."""
 
