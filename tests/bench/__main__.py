@@ -1,7 +1,7 @@
 """Takes all figures and writes docs/benchmarks.*: python -m tests.bench [render] [deploy] [run].
 
-A part that is named replaces its figures, and those of the other parts stay. `scale` is taken only
-if it is named: it takes longer than all others.
+A part that is named replaces its figures, and those of the other parts stay. `growth` and `scale`
+are taken only if they are named: they take longer than all others.
 """
 
 import sys
@@ -10,18 +10,20 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tests.bench import environment, live, offline, page, running, scale
-from tests.bench.model import Results
+from tests.bench.model import Measure, Results
 from tools import cluster
 from tools.errors import CommandError
 
 PARTS = {"render": offline.measures, "deploy": live.measures, "run": running.measures}
+NAMED = {"growth": scale.growth}
 
 
 def main() -> None:
     """Measure, then write; nothing is written if a part fails."""
     names = sys.argv[1:] or list(PARTS)
-    if unknown := set(names) - {*PARTS, "scale"}:
-        sys.exit(f"found {', '.join(sorted(unknown))}, allowed is {', '.join(PARTS)}, scale")
+    parts = {**PARTS, **NAMED}
+    if unknown := set(names) - {*parts, "scale"}:
+        sys.exit(f"found {', '.join(sorted(unknown))}, allowed is {', '.join(parts)}, scale")
     started = time.monotonic()
 
     def say(text: str) -> None:
@@ -34,6 +36,7 @@ def main() -> None:
         measures=before.measures if before else [],
         profile=before.profile if before else {},
         scales=before.scales if before else [],
+        engine=before.engine if before else {},
     )
     try:
         if names != ["render"]:
@@ -49,11 +52,15 @@ def main() -> None:
                         # Who ends it early has what there is.
                         page.write(results)
                     continue
-                for measure in PARTS[name](part, say):
-                    results.add(measure)
+                taken: list[Measure] = []
+                for measure in parts[name](part, say):
+                    taken.append(measure)
                     say(f"{measure.name}: {page.ratio(measure.ratio)} of {measure.peer}")
+                results.replace(taken)
                 if name == "render":
                     results.profile = offline.profile(part)
+                if name == "growth":
+                    results.engine = scale.profile(part)
     except CommandError as error:
         sys.exit(str(error))
     page.write(results)

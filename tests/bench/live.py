@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from tests.bench import objects, peers, stacks
 from tests.bench.environment import HELM, kubectl
@@ -22,22 +23,28 @@ _PODS = 5
 def measures(folder: Path, say: Callable[[str], None]) -> Iterator[Measure]:
     """Preview, deploy and remove, ours and the peers in turn."""
     say("preview of all demos")
-    yield _preview(folder / "preview")
+    yield from _preview(folder / "preview")
     say("up and down of the five demos")
     yield from _deploy(folder / "deploy", Cluster())
 
 
-def _preview(folder: Path) -> Measure:
+def _preview(folder: Path) -> Iterator[Measure]:
     folder.mkdir()
-    with stacks.project(folder / "ours") as ours:
+    yield from _previews(folder / "all", "preview of all demos", 1.05)
+    # What is ours before the first demo: the settings and their library.
+    yield from _previews(folder / "none", "preview of the namespace alone", None, demos={})
+
+
+def _previews(folder: Path, name: str, aim: float | None, **settings: Any) -> Iterator[Measure]:
+    folder.mkdir()
+    with stacks.project(folder / "ours", **settings) as ours:
         made = objects.rendered(engine.LOCAL, ours.config)
         with stacks.raw(folder / "raw", made) as raw:
             left, right = ours.registered(), raw.registered()
             objects.assert_same("raw Pulumi", map(_shown, left), map(_shown, right))
             commands = [stacks.command(program, "preview") for program in (ours, raw)]
             a, b = in_turn(*(lambda command=command: run(command) for command in commands))
-    name = f"preview of all demos, {len(made)} objects"
-    return _wall(name, "raw Pulumi, the same objects", a, b, 1.05)
+    yield _wall(f"{name}, {len(made)} objects", "raw Pulumi, the same objects", a, b, aim)
 
 
 def _shown(item: Object) -> Object:
@@ -48,8 +55,11 @@ def _shown(item: Object) -> Object:
 
 def _deploy(folder: Path, cluster: Cluster) -> Iterator[Measure]:
     folder.mkdir()
-    with stacks.project(folder / "ours", demos=FIVE) as ours:
-        up = stacks.command(ours, "up", "--yes", "--skip-preview")
+    with (
+        stacks.project(folder / "ours", demos=FIVE) as ours,
+        stacks.raw(folder / "alone", _rendered(ours, "bench-alone", demos={})) as alone,
+    ):
+        up = stacks.command(ours, *stacks.UP)
         namespace = "*:Namespace::*"
         down = stacks.command(
             ours, "destroy", "--yes", "--skip-preview", "--exclude", f"**{namespace}*"
@@ -62,12 +72,24 @@ def _deploy(folder: Path, cluster: Cluster) -> Iterator[Measure]:
             ours.destroy()
             return sample
 
+        def least() -> Sample:
+            sample = run(stacks.command(alone, *stacks.UP))
+            alone.destroy()
+            return sample
+
         helm = _helm(folder / "helm", ours)
         kube = _kubectl(folder / "kubectl", ours)
-        ups = in_turn(deployed, *(_removed(*peer) for peer in (helm, kube)))
+        ups = in_turn(deployed, *(_removed(*peer) for peer in (helm, kube)), least)
         name = "up of the five demos until all are ready"
         yield _wall(name, "helm install --wait, the same objects", ups[0], ups[1], 0.7)
         yield _wall(name, "kubectl apply and wait, the same objects", ups[0], ups[2], 2.0)
+        yield Measure(
+            group=GROUP,
+            name=name,
+            peer="up of the namespace alone by raw Pulumi, then kubectl apply and wait",
+            ours=[sample.wall for sample in ups[0]],
+            theirs=[a.wall + b.wall for a, b in zip(ups[3], ups[2], strict=True)],
+        )
         yield _wall(
             "down of the five demos, namespace aside",
             "helm uninstall --wait of the article's manifests",
@@ -93,16 +115,20 @@ def _removed(deploy: Command, remove: Command) -> Callable[[], Sample]:
     return work
 
 
-def _five(ours: Project, namespace: str) -> list[Object]:
-    """The five demos in another namespace."""
-    config = {**ours.config, "sidecar-powers:namespace": namespace}
+def _rendered(ours: Project, namespace: str, **settings: Any) -> list[Object]:
+    """What a stack would have in another namespace, and with other settings."""
+    own: Object = {"namespace": namespace, **settings}
+    config: Object = {
+        **ours.config,
+        **{f"sidecar-powers:{key}": value for key, value in own.items()},
+    }
     return objects.rendered(engine.LOCAL, config)
 
 
 def _helm(folder: Path, ours: Project) -> Peer:
-    chart = peers.chart(_five(ours, "bench-helm"), 0, folder)
+    chart = peers.chart(_rendered(ours, "bench-helm"), 0, folder)
     told = run(Command([HELM, "template", "bench", str(chart)])).output
-    objects.assert_same("helm template", _five(ours, "bench-helm"), objects.read(told))
+    objects.assert_same("helm template", _rendered(ours, "bench-helm"), objects.read(told))
     return (
         _with_cluster([HELM, "install", "bench", str(chart), "--wait", "--timeout", "5m"]),
         _with_cluster([HELM, "uninstall", "bench", "--wait"]),
@@ -110,7 +136,7 @@ def _helm(folder: Path, ours: Project) -> Peer:
 
 
 def _kubectl(folder: Path, ours: Project) -> Peer:
-    file = peers.manifests(_five(ours, "bench-kubectl"), folder)
+    file = peers.manifests(_rendered(ours, "bench-kubectl"), folder)
     program = kubectl()
     until = "--for=condition=Available --timeout=300s --all"
     text = f"{program} apply -f {file} && {program} wait deployment -n bench-kubectl {until}"
@@ -154,6 +180,6 @@ def _article(folder: Path, cluster: Cluster) -> list[Sample]:
     return samples
 
 
-def _wall(name: str, peer: str, a: list[Sample], b: list[Sample], aim: float) -> Measure:
+def _wall(name: str, peer: str, a: list[Sample], b: list[Sample], aim: float | None) -> Measure:
     ours, theirs = [sample.wall for sample in a], [sample.wall for sample in b]
     return Measure(group=GROUP, name=name, peer=peer, ours=ours, theirs=theirs, aim=aim)

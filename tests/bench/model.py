@@ -1,9 +1,12 @@
 """What a measurement has found, as it is kept in docs/benchmarks.json."""
 
+from collections.abc import Sequence
 from statistics import median
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+
+Group = Literal["Render", "Deploy", "Run", "Idle", "Growth"]
 
 
 class Measure(BaseModel):
@@ -11,7 +14,7 @@ class Measure(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    group: str
+    group: Group
     """Heading under which the page shows it."""
     name: str
     """What is measured."""
@@ -77,12 +80,13 @@ class Results(BaseModel):
     profile: dict[str, float] = Field(default_factory=dict[str, float])
     """Share of each owner of code in the time of a large render."""
     scales: list[Scale] = Field(default_factory=list[Scale])
+    engine: dict[str, float] = Field(default_factory=dict[str, float])
+    """Share of what it does for the state in the engine's processor time, large stack deployed."""
 
-    def add(self, *measures: Measure) -> None:
-        """Add figures; those of the same name and peer are replaced."""
-        new = {(measure.name, measure.peer) for measure in measures}
-        kept = [item for item in self.measures if (item.name, item.peer) not in new]
-        self.measures = [*kept, *measures]
+    def replace(self, measures: Sequence[Measure]) -> None:
+        """Take new figures instead of all that their groups had."""
+        new = {measure.group for measure in measures}
+        self.measures = [*(item for item in self.measures if item.group not in new), *measures]
 
 
 Object = dict[str, Any]

@@ -2,10 +2,11 @@
 
 from pathlib import Path
 from statistics import median
+from typing import get_args
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from tests.bench.model import Measure, Results
+from tests.bench.model import Group, Measure, Results
 from tools.paths import ROOT
 
 JSON = ROOT / "docs" / "benchmarks.json"
@@ -36,12 +37,15 @@ def rendered(template: str, results: Results) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    groups = list(dict.fromkeys(measure.group for measure in results.measures))
+    groups = {
+        name: [measure for measure in results.measures if measure.group == name]
+        for name in get_args(Group)
+    }
     return environment.get_template(template).render(
         results=results,
         roles=sorted({role for item in results.scales for role in item.memory}),
-        groups={name: [m for m in results.measures if m.group == name] for name in groups},
-        aimed=[measure for measure in results.measures if measure.aim is not None],
+        groups={name: measures for name, measures in groups.items() if measures},
+        aimed=[item for group in groups.values() for item in group if item.aim is not None],
         figure=figure,
         ratio=ratio,
     )

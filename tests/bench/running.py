@@ -36,7 +36,7 @@ def measures(folder: Path, say: Callable[[str], None]) -> Iterator[Measure]:
     say("a file that changes")
     yield from _changes(folder, cluster)
     say("idle sidecars")
-    yield from _idle(folder)
+    yield from _idle(folder, cluster)
 
 
 def _starts(cluster: Cluster) -> Iterator[Measure]:
@@ -81,8 +81,7 @@ def _ready(cluster: Cluster, namespace: str, count: int) -> float:
         ],
         volumes=[{"name": "shared", "emptyDir": {"sizeLimit": "1Mi"}}],
     )
-    images: Mapping[str, Any] = engine.stack_config(engine.LOCAL)["sidecar-powers:defaults"]
-    spec = pod_spec(template, {"images": images["images"]})
+    spec = _spec(template)
     name = f"start-{count}-{secrets.token_hex(3)}"
     started = time.monotonic()
     cluster.core.create_namespaced_pod(namespace, {"metadata": {"name": name}, "spec": spec})
@@ -93,6 +92,11 @@ def _ready(cluster: Cluster, namespace: str, count: int) -> float:
     cluster.core.delete_namespaced_pod(name, namespace)
     within(60, lambda: not cluster.core.list_namespaced_pod(namespace).items)
     return taken
+
+
+def _spec(template: PodTemplate) -> Object:
+    images: Mapping[str, Any] = engine.stack_config(engine.LOCAL)["sidecar-powers:defaults"]
+    return pod_spec(template, {"images": images["images"]})
 
 
 _WAITS = ["/bin/sh", "-c", "trap 'exit 0' TERM; while :; do sleep 60 & wait $!; done"]
@@ -162,11 +166,12 @@ _BUSY = {"main-app", "load-generator"}
 """Containers that are no idle sidecars: the apps, and what makes load on purpose."""
 
 
-def _idle(folder: Path) -> Iterator[Measure]:
+def _idle(folder: Path, cluster: Cluster) -> Iterator[Measure]:
     """All demos of the local stack at rest, as the kubelet's statistics see each sidecar."""
     (folder / "idle").mkdir()
     project = Project(folder / "idle")
     project.up()
+    _interpreter(cluster, project.namespace)
     try:
         time.sleep(60)
         before = _statistics(project.namespace)
@@ -182,6 +187,24 @@ def _idle(folder: Path) -> Iterator[Measure]:
         used = (cpu - before[name][0]) / 1e6 / seconds
         yield _held(name, "mCPU", used, 0.1)
         yield _held(name, "MiB", memory / 2**20, 0.08)
+
+
+def _interpreter(cluster: Cluster, namespace: str) -> None:
+    """A pod whose Python has imported nothing from a file: what any program in Python keeps."""
+    app = {
+        "name": "interpreter",
+        "image": "python",
+        "command": ["python3", "-I", "-S", "-c", _IDLE],
+    }
+    spec = _spec(PodTemplate(app=app, sidecars=[]))
+    body = {"metadata": {"name": "python3-demo"}, "spec": spec}
+    cluster.core.create_namespaced_pod(namespace, body)
+
+
+_IDLE = """import _signal, time
+_signal.signal(_signal.SIGTERM, _signal.default_int_handler)
+time.sleep(1e6)
+"""
 
 
 def _statistics(namespace: str) -> dict[str, tuple[int, datetime, int]]:

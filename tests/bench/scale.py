@@ -3,10 +3,11 @@
 https://kwok.sigs.k8s.io/
 """
 
+import re
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,14 +15,15 @@ from typing import Any, NamedTuple
 
 from tests.bench import objects, stacks
 from tests.bench.environment import KWOK
-from tests.bench.model import Scale
-from tests.bench.process import Command
+from tests.bench.model import Measure, Scale
+from tests.bench.process import RUNS, Command, run
 from tests.cluster.faults import within
 from tests.cluster.program import Program
 from tests.cluster.project import Cluster, Project
 from tests.cluster.requests import counted
 from tools import engine, paths
 from tools.cluster.config import NODE
+from tools.errors import CommandError
 
 INSTANCES = (100, 300, 1000)
 NODES = 100
@@ -31,30 +33,89 @@ LONGEST = 15 * 60
 _STAGES = Path(__file__).with_name("kwok.yaml")
 _LABEL = {"type": "kwok"}
 _ROLES = {
+    # This project's host runs the program itself.
+    "language_host.py": "program",
+    "pulumi-language-python-exec": "program",
     "pulumi-language-python": "language host",
     "pulumi-resource-kubernetes": "plugin",
     "tools.provider": "plugin",
-    " -u ": "program",
     "pulumi ": "engine",
 }
 """Which process it is by what its command line has, the most telling first."""
+_OURS = "ours"
+_RAW = "raw Pulumi"
+_ONCE = "ours, state written once"
+_SIDES: dict[str, Mapping[str, str]] = {
+    _OURS: {},
+    _RAW: {},
+    # https://github.com/pulumi/pulumi/issues/10668
+    _ONCE: {"PULUMI_EXPERIMENTAL": "true", "PULUMI_SKIP_CHECKPOINTS": "true"},
+}
+"""What the engine is told by environment variables."""
 
 
 def scales(folder: Path, say: Callable[[str], None]) -> Iterator[Scale]:
-    """Larger and larger stacks, ours and raw Pulumi's in turn, until one takes too long."""
+    """Larger and larger stacks, each side in turn, until one takes too long."""
     cluster = Cluster()
     with simulated(cluster):
         ended: set[str] = set()
         for instances in INSTANCES:
-            for side in ("ours", "raw Pulumi"):
+            for side in _SIDES:
                 if side in ended:
                     continue
                 say(f"{instances:,} instances, {side}")
-                with TemporaryDirectory(dir=folder) as place:
-                    found = _scale(cluster, Path(place), instances, side)
+                found = _scale(cluster, folder, instances, side)
                 if not found.complete:
                     ended.add(side)
                 yield found
+
+
+def growth(folder: Path, say: Callable[[str], None]) -> Iterator[Measure]:
+    """What ten times the instances cost."""
+    cluster = Cluster()
+    few, many = INSTANCES[0] // 10, INSTANCES[0]
+    taken: dict[int, list[Scale]] = {few: [], many: []}
+    with simulated(cluster):
+        for number in range(RUNS):
+            say(f"{few} and {many} instances, {number + 1} of {RUNS}")
+            for instances in (few, many) if number % 2 else (many, few):
+                taken[instances].append(_scale(cluster, folder, instances, _OURS))
+    for command in ("preview", "up"):
+        yield Measure(
+            group="Growth",
+            name=f"{command} of {many} instances, simulated nodes",
+            peer=f"10 times that of {few}",
+            ours=[getattr(item, command) for item in taken[many]],
+            theirs=[10 * getattr(item, command) for item in taken[few]],
+            aim=1.0,
+        )
+
+
+def profile(folder: Path) -> dict[str, float]:
+    """The share of parts of the engine in its processor time, during an up of a large stack."""
+    cluster = Cluster()
+    with simulated(cluster), _program(cluster, folder, INSTANCES[0], _OURS) as (program, _):
+        run(stacks.command(program, *stacks.UP, "--profiling", str(folder / "engine")))
+    file = next(folder.glob("engine.*.cpu"))
+    words = ["go", "tool", "pprof", "-top", "-cum", "-nodecount=2000", "-nodefraction=0"]
+    told = subprocess.run([*words, str(file)], capture_output=True, text=True, check=True).stdout
+    return shares(told)
+
+
+def shares(told: str) -> dict[str, float]:
+    """The parts of the engine that `go tool pprof -top -cum` tells of."""
+    lines = re.findall(r"^ *(?:\S+ +){4}([\d.]+)% +(\S+)", told, re.M)
+    found = {function: float(percent) / 100 for percent, function in lines}
+    return {part: found.get(function, 0.0) for part, function in _FUNCTIONS.items()}
+
+
+_FUNCTIONS = {
+    "saving the state": "github.com/pulumi/pulumi/pkg/v3/backend.(*SnapshotManager).saveSnapshot",
+    "of it, writing JSON": "encoding/json.(*Encoder).Encode",
+    "of it, checksums of it": "crypto/md5.(*digest).Write",
+    "of it, a copy of the former": "github.com/pulumi/pulumi/pkg/v3/backend/diy.backupTarget",
+}
+"""What is looked for in the engine's profile, and by which function it is known."""
 
 
 @contextmanager
@@ -84,19 +145,36 @@ def _ready(node: Any) -> bool:
     return any(item.type == "Ready" and item.status == "True" for item in conditions)
 
 
+@contextmanager
+def _program(
+    cluster: Cluster, folder: Path, instances: int, side: str
+) -> Generator[tuple[Program, str]]:
+    """A stack of so many instances and its namespace, which is removed in the end."""
+    with TemporaryDirectory(dir=folder) as place:
+        for name in ("ours", "raw"):
+            Path(place, name).mkdir()
+        ours = Project(Path(place, "ours"))
+        ours.configure(demos=objects.configuration(instances)["sidecar-powers:demos"])
+        program: Program = ours
+        if side == _RAW:
+            program = stacks.Raw(Path(place, "raw"), objects.rendered(engine.LOCAL, ours.config))
+        program.env |= _SIDES[side]
+        try:
+            yield program, ours.namespace
+        finally:
+            if ours.namespace in _namespaces(cluster):
+                cluster.core.delete_namespace(ours.namespace)
+            within(600, lambda: ours.namespace not in _namespaces(cluster))
+
+
 def _scale(cluster: Cluster, folder: Path, instances: int, side: str) -> Scale:
-    (folder / "ours").mkdir()
-    ours = Project(folder / "ours")
-    ours.configure(demos=objects.configuration(instances)["sidecar-powers:demos"])
-    program: Program = ours
-    if side != "ours":
-        (folder / "raw").mkdir()
-        program = stacks.Raw(folder / "raw", objects.rendered(engine.LOCAL, ours.config))
-    up = stacks.command(program, "up", "--yes", "--skip-preview")
-    try:
+    with _program(cluster, folder, instances, side) as (program, namespace):
+        up = stacks.command(program, *stacks.UP)
         preview = watched(stacks.command(program, "preview"))
-        with counted(ours.namespace) as requests:
+        with counted(namespace) as requests:
             first = watched(up)
+        if first.code:
+            raise CommandError(f"{instances} instances, {side}: the update failed")
         unchanged = watched(up) if first.code == 0 else None
         state = next((program.folder / "state").rglob(f"{program.stack}.json"))
         return Scale(
@@ -110,10 +188,6 @@ def _scale(cluster: Cluster, folder: Path, instances: int, side: str) -> Scale:
             requests=dict(sorted(requests.items())),
             state=state.stat().st_size / 2**20,
         )
-    finally:
-        if ours.namespace in _namespaces(cluster):
-            cluster.core.delete_namespace(ours.namespace)
-        within(600, lambda: ours.namespace not in _namespaces(cluster))
 
 
 def _namespaces(cluster: Cluster) -> list[str]:
@@ -171,6 +245,10 @@ def _peaks(root: int) -> Iterator[tuple[str, float]]:
             status = Path(f"/proc/{pid}/status").read_text()
         except OSError:
             continue
-        role = next((role for text, role in _ROLES.items() if text in words), "")
-        if role and "VmHWM" in status:
-            yield role, int(status.partition("VmHWM:")[2].split()[0]) / 1024
+        if (part := role(words)) and "VmHWM" in status:
+            yield part, int(status.partition("VmHWM:")[2].split()[0]) / 1024
+
+
+def role(words: str) -> str:
+    """Which process of Pulumi's a command line starts; empty for others."""
+    return next((role for text, role in _ROLES.items() if text in words), "")

@@ -23,6 +23,8 @@ from registered import register
 register(Path("objects.json"))
 """
 
+UP = ("up", "--yes", "--skip-preview")
+
 
 class Raw(Program):
     """A program that registers objects from a file, in a loop."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench import objects, page
+from tests.bench import objects, page, scale
 from tests.bench.model import Measure, Results
 from tests.bench.process import Command, Sample, in_turn, run
 from tests.bench.subjects.registered import register
@@ -22,7 +22,7 @@ def measure(ours: list[float], theirs: list[float], aim: float | None = None) ->
 
 def results(*measures: Measure) -> Results:
     found = Results(machine={"cores": "2"}, versions={"Python": "3.11"})
-    found.add(*measures)
+    found.replace(measures)
     return found
 
 
@@ -78,10 +78,14 @@ def test_the_page_says_which_aim_was_missed() -> None:
     assert "| 3.00 s | 2.00 s | 1.50 | ≤ 1.1 | **missed** |" in lines
 
 
-def test_figures_that_are_taken_again_replace_the_former() -> None:
-    found = results(measure([1], [2]))
-    found.add(measure([3], [2]))
-    assert [item.ours for item in found.measures] == [[3]]
+def test_a_part_that_is_taken_again_replaces_all_it_had() -> None:
+    found = results(measure([1], [2]), measure([2], [2]))
+    idle = measure([5], [2]).model_copy(update={"group": "Idle"})
+    found.replace([idle])
+    found.replace([measure([3], [2])])
+    assert [item.ours for item in found.measures] == [[5], [3]]
+    lines = page.rendered("page.md", found)
+    assert lines.index("## Render") < lines.index("## Idle")
 
 
 @pytest.mark.parametrize(("file", "template"), [(page.PAGE, "page.md"), (page.CHART, "chart.svg")])
@@ -89,3 +93,32 @@ def test_the_page_is_of_the_figures_beside_it(file: Path, template: str) -> None
     found = page.read()
     assert found is not None
     assert file.read_text() == page.rendered(template, found)
+
+
+@pytest.mark.parametrize(
+    ("words", "role"),
+    [
+        ("pulumi up --yes --stack a", "engine"),
+        ("/p/.venv/bin/python /p/tools/launchers/../language_host.py 127.0.0.1:1", "program"),
+        ("/b/pulumi-language-python --root=/p 127.0.0.1:1", "language host"),
+        ("python -u /b/pulumi-language-python-exec --monitor 127.0.0.1:1 /p", "program"),
+        ("python -P -m tools.provider 127.0.0.1:1", "plugin"),
+        ("/h/.pulumi/plugins/resource-kubernetes/pulumi-resource-kubernetes 1", "plugin"),
+        ("grep x", ""),
+    ],
+)
+def test_the_processes_of_an_update_are_told_apart(words: str, role: str) -> None:
+    assert scale.role(words) == role
+
+
+def test_the_engine_s_profile_says_what_its_state_takes() -> None:
+    told = """Duration: 9s, Total samples = 10s (99%)
+      flat  flat%   sum%        cum   cum%
+         0     0%     0%      8.20s 82.00%  {saves}
+     0.10s  1.00%  1.00%      5.60s 56.00%  encoding/json.(*Encoder).Encode (inline)
+"""
+    saves = "github.com/pulumi/pulumi/pkg/v3/backend.(*SnapshotManager).saveSnapshot"
+    found = scale.shares(told.format(saves=saves))
+    assert found["saving the state"] == 0.82
+    assert found["of it, writing JSON"] == 0.56
+    assert found["of it, checksums of it"] == 0
