@@ -20,8 +20,8 @@ IMAGES = {
 """The image of each role: `shell` has busybox, nginx and curl have it beside their namesake,
 `toolbox` has strace and python3, and `python` has openssl and Debian's own tools.
 
-What waits for files to change uses inotifyd or inotifywait, and looks every so often in an image
-without either."""
+A script that waits for files to change uses inotifyd or inotifywait, and looks every so often in an
+image without either; a program needs neither."""
 
 USER = 65532
 """User and group of every container: any but root; signals need the same one on both sides."""
@@ -86,10 +86,19 @@ def program(name: str, container: str, *args: object) -> list[str]:
     modules = _modules(name.replace("-", "_"))
     # Its own description comes first: it is what a process list shows.
     about, end, main = modules[-1].partition('"""\n')
-    text = "\n\n".join([f"{about}{end}", *modules[:-1], main])
+    text = "\n\n".join([f"{about}{end}{_EARLY}", *modules[:-1], main])
     # Isolated from what its environment and its directory may say to Python.
     return ["python3", "-I", "-S", "-c", text, container, *map(str, args)]
 
+
+# The kernel ignores TERM for a container's first process until there is a handler, and the imports
+# take their time: a pod that is deleted meanwhile would last as long as its grace period.
+_EARLY = """
+import os
+import signal
+
+signal.signal(signal.SIGTERM, lambda *_: os._exit(143))
+"""
 
 _IMPORT = re.compile(r"^from \.(\w+) import (?:\([^)]*\)|.*)\n", re.MULTILINE)
 

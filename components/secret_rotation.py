@@ -40,7 +40,7 @@ class SecretRotationArgs(WorkloadArgs):
     """Arguments of SecretRotation."""
 
     token: pulumi.Input[str]
-    """The bearer token that clients must show: at least 16 of the characters that RFC 6750 allows,
+    """The bearer token that clients must show: 16 to 1024 of the characters that RFC 6750 allows,
     `A-Z a-z 0-9 - . _ ~ + /` and `=` at its end. The sidecar refuses any other, and says why.
     A secret in the state, whether it is one here or not."""
 

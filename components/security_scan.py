@@ -8,8 +8,9 @@ Guarantees: a change that lasts is found within one interval and said once. The 
 ConfigMap, which only the sidecars mount, and read-only; what the scanner notes of it is in a volume
 of its own; no container sees another's processes, so the app reaches neither. What is being
 published is no finding, nor what is left of it midway: the publisher begins once the scanner knows
-a version, and former files are allowed until the new ones are all there. With `action: signal` the
-app's own container signals the app, once for each new finding and not before the app handles it.
+a version, and former files are allowed until it says, where the app can't, that the new ones are
+all there, or has had two minutes for that. With `action: signal` the app's own container signals
+the app, once for each new finding and not before the app handles it.
 Leaves out: prevention (an app that need not write should have a read-only mount), what is changed
 back between two scans, and what happens in memory.
 https://kubernetes.io/docs/tasks/configure-pod-container/share-process-namespace/
@@ -36,6 +37,9 @@ BASELINE = "/baseline"
 
 VERDICT = "/verdict"
 """Where the scanner leaves `findings` and `status`."""
+
+PUBLISHER = "/publisher"
+"""Where the scanner has the publisher's /tmp, to read there which version is `done`."""
 
 FILE_NAME = r"(?!\.\.)(?!\.$)[-._a-zA-Z0-9]+"
 """A ConfigMap's key, of at most 253 characters."""
@@ -88,12 +92,14 @@ def pod(name: str, args: SecurityScanArgs) -> PodTemplate:
                 "name": "scanner",
                 "image": "python",
                 "command": program(
-                    "scan-volume", "scanner", SOURCE, CONTENT, BASELINE, VERDICT, interval
+                    *("scan-volume", "scanner", SOURCE, CONTENT, BASELINE, VERDICT),
+                    *(f"{PUBLISHER}/done", interval),
                 ),
                 "startupProbe": once(f"{VERDICT}/status"),
                 "volumeMounts": [
                     source,
                     {**content, "readOnly": True},
+                    {"name": "publisher-tmp", "mountPath": PUBLISHER, "readOnly": True},
                     {"name": "baseline", "mountPath": BASELINE},
                     verdict,
                 ],

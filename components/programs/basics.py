@@ -54,13 +54,15 @@ class Report:
     """Says how things are, in the log and in a file, once each time that it changes."""
 
     def __init__(self, file: Path) -> None:
-        self._file, self._said = file, ""
+        self._file, self._said, self._published = file, "", ""
 
     def __call__(self, text: str) -> None:
         if text != self._said:
             self._said = text
             say(text)
-            publish(self._file, f"{text}\n")
+        # What could not be published is tried again.
+        if text != self._published and publish(self._file, f"{text}\n"):
+            self._published = text
 
 
 def drop(file: Path) -> None:

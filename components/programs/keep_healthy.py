@@ -15,7 +15,7 @@ from .asking import Answer, ask
 from .basics import end_when_told, publish, say, uptime
 from .dumps import discard, dump, keep_newest
 from .known import Known
-from .processes import catches, runs
+from .processes import catches, runs, send
 from .restarts import Restarts
 
 
@@ -106,7 +106,8 @@ class Keeper:
         if by:
             when = f"{count} restarts in {self.within} s, the next one in {left} s at the earliest"
             self.say(f"not restarted: {by}", f"{problem}; {when}")
-        elif self.restarts.begin(known.which):
+        # One that has ended by itself meanwhile costs no restart.
+        elif runs(known.process) and self.restarts.begin(known.which):
             self.finish(uptime())
 
     def trouble(self, kind: str) -> None:
@@ -130,7 +131,7 @@ class Keeper:
             say(f"{self.target} does not handle SIG{name}, which would end it: not sent")
             return
         try:
-            os.kill(self.known.process.pid, signal.Signals[f"SIG{name}"])
+            send(self.known.process, signal.Signals[f"SIG{name}"])
         except OSError as error:
             say(f"Cannot signal {self.target}: {error.strerror}")
 
@@ -139,11 +140,11 @@ class Keeper:
         pid, stop = self.known.process.pid, setting("STOP_SECONDS")
         self.say("restarting", f"TERM to process {pid}, KILL after {stop} s")
         try:
-            os.kill(pid, signal.SIGTERM)
+            send(self.known.process, signal.SIGTERM)
             if self.known.ended(begun + stop - uptime()):
                 say(f"Process {pid} has ended by TERM")
                 return
-            os.kill(pid, signal.SIGKILL)
+            send(self.known.process, signal.SIGKILL)
         except OSError as error:
             say(f"Cannot signal process {pid}: {error.strerror}")
         if self.known.ended(5):

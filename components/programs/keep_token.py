@@ -11,7 +11,7 @@ from pathlib import Path
 
 from .basics import Report, end_when_told, publish, uptime
 from .changes import Changes
-from .nginx import generation_server, listen, nginx_config, served, serves
+from .nginx import generation_server, listen, nginx_config, serves
 from .tokens import Token, current, listed, remembered, settled, told, wrong
 
 OLD_WORKERS = 11
@@ -65,14 +65,15 @@ def main(
         reason = wrong(value)
         wanted = current(tokens, now, "" if reason else value)
         if wanted and not (in_force and wanted == tokens):
-            before = served(generation_port)
+            # Who has had no configuration yet has no worker of a former one.
+            first = not (folder / "nginx.conf").exists()
             # A time, which says nothing of a token.
             generation = f"{now:.2f}"
             text = configuration(wanted, port, generation_port, generation)
             if publish(folder / "tokens", listed(wanted)) and publish(folder / "nginx.conf", text):
                 tokens, in_force = wanted, serves(generation_port, generation)
                 if in_force:
-                    time.sleep(OLD_WORKERS if before else 0)
+                    time.sleep(0 if first else OLD_WORKERS)
                     tokens = settled(tokens, uptime(), int(overlap))
                     publish(folder / "tokens", listed(tokens))
                 else:

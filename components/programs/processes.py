@@ -3,6 +3,8 @@
 https://kubernetes.io/docs/tasks/configure-pod-container/share-process-namespace/
 """
 
+import errno
+import os
 import signal
 from pathlib import Path
 from typing import NamedTuple
@@ -30,6 +32,20 @@ def process(pid: int) -> Process | None:
 def runs(known: Process | None) -> bool:
     """Whether it is still there, and no other process under its number."""
     return known is not None and process(known.pid) == known
+
+
+def send(known: Process, number: int) -> None:
+    """Signal that process, and none that has got its number since. Raises OSError.
+
+    https://man7.org/linux/man-pages/man2/pidfd_open.2.html
+    """
+    descriptor = os.pidfd_open(known.pid)
+    try:
+        if not runs(known):
+            raise ProcessLookupError(errno.ESRCH, os.strerror(errno.ESRCH))
+        signal.pidfd_send_signal(descriptor, number)
+    finally:
+        os.close(descriptor)
 
 
 def pids() -> list[int]:

@@ -3,7 +3,7 @@ for NAMES from the CA in that directory. A new one comes every INTERVAL seconds,
 CA is another one; it is valid for LIFETIME seconds, and since SKEW seconds for clients whose clocks
 are behind. Certificate and key are one file in the directory LIVE, put there in one step, and then
 seen to be served. A CA that can't sign changes nothing, and how long the certificate will do is in
-the log and in LIVE/status.
+the log and in LIVE/status; it is tried again when half of that time is over.
 """
 
 import hashlib
@@ -26,6 +26,9 @@ POLL = 0.2
 
 SPARE = 5
 """Seconds before a certificate's end in which nginx should serve the next one."""
+
+RETRY = 2
+"""Seconds from a try that failed to the next one, at least."""
 
 
 class Certificate(NamedTuple):
@@ -73,6 +76,7 @@ class Renewer:
         self._report = Report(live / "status")
         # This program may be started again beside an nginx that runs.
         self._current = noted(text_of(self._file) if self._configuration.exists() else "")
+        self._started = int(time.time())
         self._tried = self._current.issuer
         self._tried_at, self._next = self._current.issued, self._when_old()
         self._serving = ""
@@ -101,9 +105,16 @@ class Renewer:
         # A CA that ends soon makes lifetimes short.
         return self._current.issued + min(self._interval, max(lifetime - SPARE, lifetime // 2, 1))
 
+    def _when_again(self) -> int:
+        """When to try again what has just failed: the sooner, the nearer the time is at which a
+        certificate is missing. Once it is over, what has not helped for long is in no hurry."""
+        missing = self._current.end or self._started
+        wait = max(abs(missing - self._tried_at) // 2, RETRY)
+        return self._tried_at + min(self._interval, wait)
+
     def _renew(self) -> None:
         self._tried, self._tried_at = self._offer(), int(time.time())
-        self._next = self._tried_at + self._interval
+        self._next = self._when_again()
         begin, end = self._tried_at - self._skew, self._tried_at + self._lifetime
         try:
             made = issue(self._ca, self._names, begin, end)

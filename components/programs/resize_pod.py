@@ -92,6 +92,8 @@ def main(
             say(f"{name} uses {use} of {limit} millicores: asking for {aim}")
         # After a change, the same once more tells what has become of it.
         if aim != limit or not settled:
+            # Whether it was done is unknown until an answer says it: the answer may be lost.
+            settled = False
             code, said = resize(credentials, name, aim)
             if code != 200:
                 say(said)

@@ -175,7 +175,7 @@ def _entries(top: Path, inside: str) -> Iterator[os.DirEntry[str]]:
 def judge(seen: Seen, now: Files, former: Sequence[Files]) -> Verdict:
     """What of that is not allowed. `now` is what must be there. With `former`, all versions before
     of which something may be left, a publication is under way: any of them is allowed, and so is
-    the file that is about to be renamed."""
+    the file that is about to be renamed, if it can be one of theirs."""
     findings = {
         f"odd name {name}: found other characters than A-Z a-z 0-9 . _ -, allowed nothing"
         for name in seen.odd
@@ -192,7 +192,9 @@ def judge(seen: Seen, now: Files, former: Sequence[Files]) -> Verdict:
             ours = name == NEW
             if ours or name in now or any(name in files for files in former):
                 pending.add(name)
-            if (ours and found.kind == "file") or any(found == it.get(name) for it in former):
+            if (ours and _half_written(found, [now, *former])) or any(
+                found == it.get(name) for it in former
+            ):
                 continue
         findings.add(_finding(name, found, now.get(name)))
     for name in now.keys() - seen.files.keys():
@@ -205,6 +207,17 @@ def judge(seen: Seen, now: Files, former: Sequence[Files]) -> Verdict:
     first = sorted(findings, key=lambda line: (line.startswith(("added ", "odd ")), line))
     more = [f"more than these {FINDINGS}"] if len(findings) > FINDINGS else []
     return Verdict([*sorted(first[:FINDINGS]), *more], sorted(pending))
+
+
+def _half_written(found: State, versions: Sequence[Files]) -> bool:
+    """Whether the publisher makes such files: its own, and no longer than what it publishes."""
+    # One that is renamed or removed while it is looked at may have no link left.
+    state = found._replace(links=max(found.links, 1))
+    return any(
+        found.size <= it.size and state == it._replace(size=found.size, digest="")
+        for version in versions
+        for it in version.values()
+    )
 
 
 def _finding(name: str, found: State, allowed: State | None) -> str:

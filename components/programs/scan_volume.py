@@ -1,7 +1,8 @@
-"""scan-volume SOURCE CONTENT BASELINE VERDICT INTERVAL: compare the files in CONTENT with those of
-the mounted ConfigMap SOURCE, every INTERVAL seconds. BASELINE/known has what may be there: the
-version now, and those before while they are being replaced. What is not allowed stands in
-VERDICT/findings, and in the log once; VERDICT/status is written by each scan.
+"""scan-volume SOURCE CONTENT BASELINE VERDICT DONE INTERVAL: compare the files in CONTENT with
+those of the mounted ConfigMap SOURCE, every INTERVAL seconds. BASELINE/known has what may be there:
+the version now, and those before while they are being replaced, which ends when the publisher has
+this version in its file DONE, or takes too long. What is not allowed stands in VERDICT/findings,
+and in the log once; VERDICT/status is written by each scan.
 The version in VERDICT/version is known: its files are no finding.
 """
 
@@ -16,6 +17,10 @@ from .changes import Changes
 from .mounted import texts_of, version_of
 from .scan import Files, State, Verdict, judge, look_at, wanted
 
+PATIENCE = 120
+"""Seconds, and an interval, in which former files are allowed: a publisher that was ended midway
+has been started again by then. It may also be kept from its work by the one who is looked for."""
+
 
 class Known(NamedTuple):
     """What may be in the volume."""
@@ -24,7 +29,7 @@ class Known(NamedTuple):
     now: Files
 
     former: list[Files]
-    """The versions before, until the publisher has replaced all of them."""
+    """The versions before, until the publisher has replaced all of them or had its time."""
 
 
 def known_in(file: Path) -> Known:
@@ -43,9 +48,20 @@ def known_in(file: Path) -> Known:
 class Scanner:
     """Knows what may be in the volume, and what it has said of it."""
 
-    def __init__(self, source: Path, content: Path, baseline: Path, verdict: Path) -> None:
+    def __init__(
+        self,
+        source: Path,
+        content: Path,
+        baseline: Path,
+        verdict: Path,
+        done: Path,
+        interval: float,
+    ) -> None:
         self._source, self._content, self._verdict = source, content, verdict
-        self._baseline = baseline / "known"
+        self._baseline, self._done = baseline / "known", done
+        # The publisher may see a version an interval late.
+        self._patience = PATIENCE + interval
+        self._since = time.monotonic()
         # Another scanner may have been ended at any line of this program.
         self._known = known_in(self._baseline)
         self._findings: list[str] = []
@@ -57,12 +73,14 @@ class Scanner:
         version = version_of(self._source)
         if not self._knows(version):
             return False
+        # Before the look: nothing else comes once it is done. Nothing that is in the volume tells,
+        # since there the app decides what is still to come.
+        if self._known.former and self._over(version):
+            self._keep(self._known._replace(former=[]))
         seen = look_at(self._content, [self._known.now, *self._known.former])
         if version_of(self._source) != version:
             return False
         verdict = judge(seen, self._known.now, self._known.former)
-        if self._known.former and not verdict.pending:
-            self._keep(self._known._replace(former=[]))
         self._tell(verdict)
         return True
 
@@ -76,7 +94,14 @@ class Scanner:
             former = [*self._known.former, self._known.now]
             if not self._keep(Known(version, wanted(texts, user()), former)):
                 return False
+            self._since = time.monotonic()
         return _left(self._verdict / "version", f"{version}\n")
+
+    def _over(self, version: str) -> bool:
+        """Whether the publisher has put all of the version there, or had its time for that."""
+        done = text_of(self._done).strip()
+        # Before the first one is done, there is no app that could do harm.
+        return done == version or (done != "" and time.monotonic() > self._since + self._patience)
 
     def _keep(self, known: Known) -> bool:
         kept = publish(self._baseline, json.dumps(known))
@@ -112,11 +137,12 @@ def _left(file: Path, text: str) -> bool:
     return (file.exists() and text_of(file) == text) or publish(file, text)
 
 
-def main(source: str, content: str, baseline: str, verdict: str, interval: str) -> None:
+def main(source: str, content: str, baseline: str, verdict: str, done: str, interval: str) -> None:
     """Scan until told to end."""
     end_when_told()
     changes = Changes(Path(source))
-    scanner = Scanner(*map(Path, (source, content, baseline, verdict)))
+    places = map(Path, (source, content, baseline, verdict, done))
+    scanner = Scanner(*places, interval=float(interval))
     while True:
         started = time.monotonic()
         if scanner.scan():

@@ -33,6 +33,9 @@ def wrong(value: str) -> str:
     known = all(it.isascii() and (it.isalnum() or it in "-._~+/") for it in characters)
     if not characters or not known:
         return "has characters that no bearer token has"
+    if len(value) > 1024:
+        # nginx refuses all of a configuration that has a word of 4096.
+        return "has more than 1024 characters"
     return "" if len(value) >= 16 else "has fewer than 16 characters"
 
 

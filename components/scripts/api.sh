@@ -7,8 +7,8 @@ case $KUBERNETES_SERVICE_HOST in
 esac
 own_pod="https://$host:$KUBERNETES_SERVICE_PORT/api/v1/namespaces/$POD_NAMESPACE/pods/$POD_NAME"
 
-# patch_pod CREDENTIALS SUBRESOURCE KIND PATCH: send this pod, or a subresource such as /resize, a
-# patch of KIND, merge or strategic-merge, and print the answer; fails if it is a refusal.
+# patch_pod CREDENTIALS PATCH: send this pod a merge patch, and print the answer; fails if it is a
+# refusal.
 # The token is read at each use, since the kubelet replaces it, and goes to curl over standard
 # input, since others can read a command line. To curl's own name the API server would answer
 # in many lines.
@@ -16,7 +16,7 @@ patch_pod() {
   printf 'header = "Authorization: Bearer %s"\n' "$(cat "$1/token")" |
     curl --config - --silent --show-error --fail-with-body --max-time 10 \
       --user-agent sidecar --stderr - --cacert "$1/ca.crt" --request PATCH \
-      --header "Content-Type: application/$3-patch+json" --data "$4" "$own_pod$2"
+      --header "Content-Type: application/merge-patch+json" --data "$2" "$own_pod"
 }
 
 # later MOST: wait before another try, 1 s, 2 s, 4 s, up to MOST; `retry=1` begins again.

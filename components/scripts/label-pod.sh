@@ -7,7 +7,7 @@ label=$1 interval=$2 credentials=$3
 
 set_label() {
   answer=$(
-    patch_pod "$credentials" '' merge "{\"metadata\":{\"labels\":{\"$label\":\"$1\"}}}"
+    patch_pod "$credentials" "{\"metadata\":{\"labels\":{\"$label\":\"$1\"}}}"
   ) && return
   echo "$answer"
   return 1

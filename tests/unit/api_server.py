@@ -1,4 +1,4 @@
-"""An API server for scripts that change their own pod, with TLS and a CA of its own."""
+"""An API server for scripts and programs that change their own pod: TLS, and a CA of its own."""
 
 import datetime
 import ipaddress

@@ -14,7 +14,7 @@ from tools.paths import ROOT
 
 
 class Shell:
-    """Runs scripts as a container would, each in a session of its own."""
+    """Runs scripts and programs as a container would, each in a session of its own."""
 
     def __init__(self, path: str, folder: Path) -> None:
         self.env = {"PATH": path, "TZ": "UTC"}

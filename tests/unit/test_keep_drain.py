@@ -165,6 +165,19 @@ def test_an_app_that_takes_all_its_time_has_cut_requests_off(pod: Pod) -> None:
     wait_for(lambda: said(keeper)[-1] == "app ended, its 1 s were over: 1 in flight cut off")
 
 
+def test_the_steps_of_clocks_make_no_app_faster(pod: Pod) -> None:
+    keeper = pod.keeper(drain=10)
+    pod.connect()
+    pod.says("draining")
+    pod.says("stopping")
+    wait_for(lambda: said(keeper)[-1] == "preStop over, 1 in flight")
+    pod.says("stopped")
+    begun = (pod.state / "stopping").stat().st_mtime_ns
+    os.utime(pod.state / "stopped", ns=(begun, begun + 9_996_000_000))
+    pod.ends(gracefully=False)
+    wait_for(lambda: said(keeper)[-1] == "app ended, its 10 s were over: 1 in flight cut off")
+
+
 @pytest.mark.parametrize("told", [True, False])
 def test_an_app_that_is_killed_is_said_to_be(pod: Pod, told: bool) -> None:
     keeper = pod.keeper()
@@ -176,6 +189,16 @@ def test_an_app_that_is_killed_is_said_to_be(pod: Pod, told: bool) -> None:
     wait_for(lambda: said(keeper)[-1] == f"{last}, 1 in flight")
     pod.ends(gracefully=False)
     wait_for(lambda: said(keeper)[-1] == "app was killed, 1 in flight")
+
+
+def test_whatever_stands_in_the_place_of_the_pipe_the_report_comes(pod: Pod) -> None:
+    keeper = pod.keeper()
+    (pod.state / "alive").unlink()
+    (pod.state / "alive").mkdir()
+    for mark in ("stopping", "stopped", "draining"):
+        pod.says(mark)
+    wait_for(lambda: said(keeper)[-1] == "app ended")
+    ends_within_a_second(keeper)
 
 
 def test_one_that_starts_in_a_pod_that_drains_never_says_ready(pod: Pod) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from components.parts import script
+from components.programs.processes import process, send
 from tests.unit.shell import Shell, ends_within_a_second, log_of, wait_for
 
 SERVER = """
@@ -256,6 +257,19 @@ def test_what_is_known_of_a_process_is_never_taken_for_another_of_its_number(kep
     kept.says("healthy")
     assert (kept.dumped, app.poll()) == ([], None)
     wait_for(lambda: f"{app.pid}:1 " not in (kept.records / "process").read_text())
+
+
+def test_a_signal_reaches_no_other_process_of_that_number(kept: Kept) -> None:
+    app = kept.app()
+    known = process(app.pid)
+    assert known
+    with pytest.raises(ProcessLookupError):
+        send(known._replace(start=known.start - 1), signal.SIGKILL)
+    assert app.poll() is None
+    send(known, signal.SIGKILL)
+    assert app.wait(timeout=5) == -signal.SIGKILL
+    with pytest.raises(ProcessLookupError):
+        send(known, signal.SIGKILL)
 
 
 def test_what_another_keeper_has_recorded_counts(kept: Kept) -> None:

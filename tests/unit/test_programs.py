@@ -1,12 +1,14 @@
 """What all programs of containers have in common."""
 
 import ast
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from components.parts import program
+from components.programs.basics import Report
 from tools.paths import ROOT
 
 PROGRAMS = sorted((ROOT / "components" / "programs").glob("[!_]*.py"))
@@ -52,6 +54,30 @@ def test_the_text_of_a_program_is_whole(name: str) -> None:
     ]
     assert sorted(defined) == sorted({*defined})
     assert text.count('__name__ == "__main__"') == 1
+
+
+def test_a_program_that_still_imports_ends_when_told() -> None:
+    """Without a handler, the kernel would keep TERM from a container's first process."""
+    early = program("keep-token", "container")[4].split('"""')[2]
+    waits = f"{early}\nimport time\nprint('begun', flush=True)\ntime.sleep(60)"
+    command = [sys.executable, "-I", "-S", "-c", waits]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        assert process.stdout.readline() == "begun\n"
+        process.terminate()
+        assert process.wait(timeout=5) == 143
+
+
+def test_a_report_that_could_not_be_written_is_written_later(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "folder" / "status"
+    report = Report(file)
+    report("well")
+    file.parent.mkdir()
+    report("well")
+    assert file.read_text() == "well\n"
+    assert capsys.readouterr().out == "well\n"
 
 
 @pytest.mark.parametrize("name", names(PROGRAMS))

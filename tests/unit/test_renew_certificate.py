@@ -10,11 +10,15 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from components.parts import program
+from components.programs import renew_certificate
+from components.programs.issue import Issued, IssueError
 from components.programs.renew_certificate import Certificate, noted
 from tests import authority
 from tests.authority import openssl
@@ -391,6 +395,100 @@ def test_a_ca_that_cannot_sign_is_not_tried_all_the_time(renewer: Renewer) -> No
     time.sleep(1)
     assert renewer.calls() == before
     assert first.poll() is None
+
+
+def test_a_renewal_that_fails_once_is_tried_again_before_the_certificate_ends(
+    renewer: Renewer, server: Server
+) -> None:
+    authority.make(renewer.ca)
+    process = renewer.start(server.port, interval=8, lifetime=9)
+    wait_for(lambda: "serving" in renewer.status)
+    first, (_, end) = renewer.serial(), renewer.dates()
+    (renewer.folder / "tmp").rename(renewer.folder / "away")
+    wait_for(lambda: "CA: " in log_of(process), 6)
+    (renewer.folder / "away").rename(renewer.folder / "tmp")
+    wait_for(lambda: "serving" in renewer.status and first not in renewer.status, 6)
+    assert time.time() < end
+
+
+class Outage:
+    """A renewer whose clock is this one's, and whose CA signs nothing within some seconds."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now, self.begins, self.ends, self.tries = 1e9, 1e9, 1e9, list[float]()
+        (folder / "ca").mkdir()
+        (folder / "live").mkdir()
+        clock = SimpleNamespace(time=lambda: self.now, monotonic=lambda: self.now)
+        monkeypatch.setattr(renew_certificate, "time", clock)
+        monkeypatch.setattr(renew_certificate, "issue", self._issue)
+        monkeypatch.setattr(renew_certificate, "served_certificate", self._served)
+        self._folder, self._pem = folder, folder / "live" / "server.pem"
+
+    def _issue(self, _ca: Path, _names: list[str], _begin: int, end: int) -> Issued:
+        self.tries.append(self.now)
+        if self.begins <= self.now < self.ends:
+            raise IssueError("no certificate in tls.crt")
+        return Issued(f"{len(self.tries):02X}", end, f"pem {end}")
+
+    def _served(self, _: int) -> str:
+        return noted(self._pem.read_text()).pem if self._pem.exists() else ""
+
+    def run(self, interval: int, lifetime: int, seconds: float) -> float:
+        """Have it work so long; the seconds in which it has had no valid certificate."""
+        places = (self._folder / "ca", self._folder / "live")
+        renewer = renew_certificate.Renewer(*places, ["x"], 1, interval, lifetime, 60)
+        end, without = self.now + seconds, 0.0
+        while self.now < end:
+            wait = max(renewer.work(), 0.1)
+            valid = noted(self._pem.read_text()).end if self._pem.exists() else 0
+            without += max(0, self.now + wait - max(self.now, valid))
+            self.now += wait
+        return without
+
+
+@pytest.mark.parametrize(
+    ("interval", "lifetime"), [(60, 61), (60, 180), (3600, 5400), (3600, 3601)]
+)
+@pytest.mark.parametrize("share", [0.0, 0.5])
+def test_who_cannot_issue_for_a_while_does_so_before_the_certificate_ends(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    interval: int,
+    lifetime: int,
+    share: float,
+) -> None:
+    outage = Outage(tmp_path, monkeypatch)
+    due = min(interval, lifetime - 5)
+    outage.begins = outage.now + due
+    outage.ends = outage.begins + 1 + share * (lifetime - due - 3)
+    assert outage.run(interval, lifetime, 4 * interval) == 0
+
+
+@pytest.mark.parametrize(("interval", "lifetime"), [(60, 180), (3600, 5400)])
+@pytest.mark.parametrize("issued", [False, True])
+def test_a_ca_that_stays_away_is_tried_calmly(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    interval: int,
+    lifetime: int,
+    issued: bool,
+) -> None:
+    outage = Outage(tmp_path, monkeypatch)
+    outage.begins, outage.ends = outage.now + (1 if issued else 0), outage.now + 1e9
+    outage.run(interval, lifetime, 100 * interval)
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("CA: ")]
+    assert len(lines) <= len(outage.tries) <= 100 + 30
+    last = [round(after - before) for before, after in pairwise(outage.tries[-20:])]
+    assert last == [interval] * 19
+
+
+def test_a_first_certificate_is_tried_again_soon(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outage = Outage(tmp_path, monkeypatch)
+    outage.ends = outage.now + 1
+    assert outage.run(3600, 7200, 3600) <= 5
 
 
 def test_the_same_ca_is_used_at_once_when_it_is_back(renewer: Renewer, server: Server) -> None:

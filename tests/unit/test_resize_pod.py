@@ -214,6 +214,14 @@ def test_a_refusal_is_logged_and_tried_again(resizer: Resizer) -> None:
     assert resizer.process.poll() is None
 
 
+def test_what_became_of_a_request_without_an_answer_is_found_out(resizer: Resizer) -> None:
+    resizer.server.answers = [(500, "done, and nobody has heard of it")] * 2
+    wait_for(lambda: resizer.asked == [50], 10)
+    # It would be content with what it believes the app to have.
+    resizer.account.wanted = 140
+    resizer.asks(200)
+
+
 def test_a_server_that_is_away_is_tried_at_growing_intervals(
     host: Shell, server: ApiServer, account: Account
 ) -> None:

@@ -76,12 +76,26 @@ class Pod:
         done = self.tmp / "done"
         wait_for(lambda: done.exists() and done.read_text().strip() == version, 10)
 
-    def scan(self, interval: float = 0.1) -> subprocess.Popen[str]:
-        directories = (self.source, self.content, self.baseline, self.verdict)
-        process = self.shell.start("scan-volume", "scanner", *directories, interval)
+    def scan(self, interval: float = 0.1, patience: float = 120) -> subprocess.Popen[str]:
+        places = (self.source, self.content, self.baseline, self.verdict, self.tmp / "done")
+        command = program("scan-volume", "scanner", *places, interval)
+        command[4] = command[4].replace("PATIENCE = 120", f"PATIENCE = {patience}")
+        process = self.shell.run(*command)
         self.scanner = process
         wait_for((self.verdict / "status").exists)
         return process
+
+    def scan_anew(self, interval: float = 0.1, patience: float = 120) -> None:
+        """Have another scanner in place of the one that runs, as if it had been killed."""
+        self.scanner.kill()
+        self.scanner.wait()
+        self.scan(interval, patience)
+
+    def end_publisher(self) -> None:
+        for process in self.shell.started:
+            if process is not self.scanner:
+                process.kill()
+                process.wait()
 
     @property
     def log(self) -> str:
@@ -477,8 +491,16 @@ ONE, TWO = (wanted({"one": text, "both": b""}, ME) for text in (b"1", b"2"))
         ("one", TWO["one"], "", False, False),
         ("one", ONE["one"], "", False, True),
         ("one", ONE["one"]._replace(mode="666"), "one", True, True),
-        ("..new", State("file", "600", ME, 1, 5), "one", True, False),
-        ("..new", State("file", "600", ME, 1, 5), "", False, True),
+        ("..new", State("file", "644", ME, 1, 0), "one", True, False),
+        ("..new", State("file", "644", ME, 1, 1), "one", True, False),
+        # It was about to be renamed when it was looked at.
+        ("..new", State("file", "644", ME, 0, 1), "one", True, False),
+        ("..new", State("file", "644", ME, 1, 1), "", False, True),
+        ("..new", State("file", "644", ME, 1, 2), "one", True, True),
+        ("..new", State("file", "644", ME, 2, 1), "one", True, True),
+        ("..new", State("file", "600", ME, 1, 1), "one", True, True),
+        ("..new", State("file", "4755", ME, 1, 1), "one", True, True),
+        ("..new", State("file", "644", "12345:54321", 1, 1), "one", True, True),
         ("..new", State("link", "777", ME), "one", True, True),
         ("else", ONE["one"], "one", False, True),
     ],
@@ -512,9 +534,7 @@ def test_a_scanner_that_is_killed_still_knows_what_is_allowed_and_what_is_not(cl
     (clean.content / "x").touch()
     found = clean.seen()
     inode = (clean.verdict / "findings").stat().st_ino
-    clean.scanner.kill()
-    clean.scanner.wait()
-    clean.scan()
+    clean.scan_anew()
     assert clean.seen() == found
     # It says so in its new log, and to the app nothing has changed.
     assert told(clean) == found
@@ -530,6 +550,56 @@ def test_a_publication_is_no_finding_and_what_it_replaced_is_one_later(clean: Po
     (clean.content / "app.conf").write_text(FILES["app.conf"])
     (line,) = clean.seen()
     assert line.startswith("changed app.conf, content: ")
+
+
+def test_nothing_that_the_app_does_keeps_former_files_allowed(clean: Pod) -> None:
+    # One that does not look between the publication and what the app does then.
+    clean.scan_anew(3600)
+    clean.offer(OTHER)
+    clean.published()
+    (clean.content / "..new").write_text("x")
+    (clean.content / "app.conf").write_text(FILES["app.conf"])
+    (clean.content / "index.html").write_text(FILES["index.html"])
+    clean.scan_anew()
+    assert [line.partition(":")[0] for line in clean.seen()] == [
+        "added ..new",
+        "added index.html",
+        "changed app.conf, content",
+    ]
+    assert clean.status == "violated: 3 findings"
+
+
+def test_a_publication_that_never_ends_hides_nothing_for_ever(clean: Pod) -> None:
+    clean.end_publisher()
+    clean.scan_anew(patience=2)
+    clean.offer(OTHER)
+    wait_for(lambda: clean.status.startswith("publishing: "))
+    (clean.content / "..new").touch()
+    assert clean.findings == []
+    wait_for(lambda: clean.status.startswith("violated: "))
+    found = [line.partition(":")[0] for line in clean.seen()]
+    assert found == [
+        "added ..new",
+        "added index.html",
+        "changed app.conf, content",
+        "removed new.html",
+    ]
+    # Whoever looks next gives it no more time, and its end is the end of that.
+    clean.scan_anew()
+    assert [line.partition(":")[0] for line in clean.seen()] == found
+    clean.publish()
+    assert clean.seen() == []
+    assert clean.status.startswith("clean")
+
+
+def test_a_later_version_has_its_own_time(clean: Pod) -> None:
+    clean.end_publisher()
+    clean.scan_anew(patience=3)
+    for number in range(4):
+        clean.offer({**FILES, "count": f"{number}\n"})
+        time.sleep(1)
+    assert clean.findings == told(clean) == []
+    assert clean.status == "publishing: count to come"
 
 
 def test_twenty_publications_under_constant_scans_are_no_finding(pod: Pod) -> None:
@@ -568,10 +638,7 @@ def stopping(after: str) -> Callable[[str], str]:
 def test_a_publisher_that_is_killed_midway_is_no_finding_and_hides_none(
     clean: Pod, after: str
 ) -> None:
-    for process in clean.shell.started:
-        if process is not clean.scanner:
-            process.kill()
-            process.wait()
+    clean.end_publisher()
     publisher = clean.publish(stopping(after), wait=False)
     clean.offer(OTHER)
     time.sleep(1)
@@ -581,9 +648,7 @@ def test_a_publisher_that_is_killed_midway_is_no_finding_and_hides_none(
     # The scan goes on, and so it does in a scanner that starts anew.
     (clean.content / "x").touch()
     assert len(clean.seen()) == 1
-    clean.scanner.kill()
-    clean.scanner.wait()
-    clean.scan()
+    clean.scan_anew()
     (line,) = clean.seen()
     assert line.startswith("added x: ")
     (clean.content / "x").unlink()
@@ -619,13 +684,22 @@ def test_before_the_first_publication_nothing_is_missing(pod: Pod) -> None:
     assert len(pod.seen()) == 1
 
 
+def test_a_first_publication_has_all_the_time(pod: Pod) -> None:
+    # There is no app yet.
+    pod.scan(patience=-1)
+    assert pod.seen() == []
+    pod.offer(OTHER)
+    assert pod.seen() == []
+    assert pod.status == "publishing: app.conf new.html to come"
+    pod.publish()
+    assert pod.seen() == told(pod) == []
+    assert pod.status.startswith("clean")
+
+
 def test_a_publisher_that_starts_again_repairs_nothing_and_alarms_nobody(clean: Pod) -> None:
     write("x")(clean.content)
     found = clean.seen()
-    for process in clean.shell.started:
-        if process is not clean.scanner:
-            process.kill()
-            process.wait()
+    clean.end_publisher()
     clean.publish()
     assert clean.seen() == told(clean) == found
     clean.offer({**FILES, "more": ""})

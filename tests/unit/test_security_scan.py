@@ -45,6 +45,7 @@ def test_the_baseline_is_out_of_the_apps_reach(args: Any) -> None:
     assert_hardened(template)
     assert users(template, "baseline") == ["scanner"]
     assert users(template, "published") == ["scanner", "publisher"]
+    assert users(template, "publisher-tmp") == ["scanner", "publisher"]
     # With shared processes one user reaches every other container's files.
     assert not template["spec"].get("shareProcessNamespace", False)
 
@@ -61,6 +62,7 @@ def test_nobody_who_writes_to_the_volume_writes_what_it_is_judged_by(args: Any) 
     assert read_only(all_containers["scanner"]) == {
         "published": True,
         "content": True,
+        "publisher-tmp": True,
         "baseline": False,
         "verdict": False,
     }
@@ -86,6 +88,15 @@ def test_the_app_starts_once_a_scanner_looks_and_its_files_are_there() -> None:
     assert (first["name"], second["name"]) == ("scanner", "publisher")
     probes = [item["startupProbe"]["exec"]["command"][-1] for item in (first, second)]
     assert probes == ["[ -e /verdict/status ]", "[ -e /tmp/done ]"]
+
+
+def test_the_scanner_reads_what_the_publisher_says_is_done() -> None:
+    sidecars = containers(pod({}))
+    mounts = sidecars["scanner"]["volumeMounts"]
+    (directory,) = [it["mountPath"] for it in mounts if it["name"] == "publisher-tmp"]
+    assert f"{directory}/done" in sidecars["scanner"]["command"]
+    own = {it["name"]: it["mountPath"] for it in sidecars["publisher"]["volumeMounts"]}
+    assert own["publisher-tmp"] == "/tmp"
 
 
 def test_no_finding_takes_a_pod_out_of_service() -> None:

@@ -10,11 +10,12 @@ from collections.abc import Iterator
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 
 import pytest
 
 from components.parts import program
+from components.programs.nginx import served
 from tests.unit.shell import Shell, ends_within_a_second, log_of, wait_for
 
 FIRST, SECOND, THIRD = "first-token-of-all", "second.token~of+all/==", "third_token_of_all"
@@ -28,11 +29,15 @@ class Nginx:
     def __init__(self, configuration: Path) -> None:
         self.configuration = configuration
         self.hangs = False
+        self.pause = 0.0
+        """Seconds before the next answer."""
         self._text = ""
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
+                pause, outer.pause = outer.pause, 0
+                time.sleep(pause)
                 self.send_response(200)
                 self.end_headers()
                 self.wfile.write(outer.generation.encode())
@@ -148,6 +153,36 @@ def test_old_workers_are_waited_for_before_anything_is_said(keeper: Keeper) -> N
     keeper.accepts(SECOND, FIRST)
 
 
+def test_old_workers_are_waited_for_also_when_nginx_is_slow(keeper: Keeper) -> None:
+    keeper.start()
+    keeper.accepts(FIRST)
+    keeper.nginx.pause = 1.5
+    keeper.rotate(SECOND)
+    wait_for(lambda: keeper.nginx.accepted == [SECOND, FIRST])
+    served_at = time.monotonic()
+    keeper.accepts(SECOND, FIRST)
+    assert time.monotonic() - served_at > 0.2
+
+
+@pytest.mark.parametrize("pause", [0.2, 0])
+def test_an_answer_without_an_end_is_not_waited_for(pause: float) -> None:
+    over = Event()
+
+    def answer() -> None:
+        with suppress(OSError):
+            client, _ = server.accept()
+            client.sendall(b"HTTP/1.0 200 OK\r\n\r\n")
+            while not over.wait(pause):
+                client.sendall(b"." if pause else b"." * 65536)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        Thread(target=answer, daemon=True).start()
+        begun = time.monotonic()
+        assert len(served(str(server.getsockname()[1]))) < 8192
+        over.set()
+    assert time.monotonic() - begun < 3
+
+
 def test_nothing_is_said_before_nginx_serves_it_which_is_asked_again(keeper: Keeper) -> None:
     keeper.start()
     keeper.accepts(FIRST)
@@ -176,6 +211,7 @@ WRONG = {
     "================": CHARACTERS,
     "umläute-sind-keine-token": CHARACTERS,
     "its-line-ends-as-others-do\r\n": CHARACTERS,
+    "x" * 1025: "has more than 1024 characters",
 }
 
 

@@ -43,7 +43,7 @@ RECIPES = {
         ("nginx-light", "busybox-static", "inotify-tools"),
         ("nginx", "-e", "stderr", "-g", "daemon off;"),
     ),
-    "curl": Recipe(("curl", "busybox-static", "inotify-tools"), ("sh",)),
+    "curl": Recipe(("curl", "busybox-static"), ("sh",)),
     "python": Recipe(("python3", "openssl", "busybox-static"), ("python3",)),
     "toolbox": Recipe(("strace", "liblzma5", "python3", "busybox-static"), ("sh",)),
 }
