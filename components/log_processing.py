@@ -57,7 +57,7 @@ class LogProcessingArgs(WorkloadArgs):
     """Names whose values are masked, in any case, with `_`, `-` or nothing between their words,
     also at the end of a longer name. Default `password`, `passwd`, `secret`, `token`, `api-key`,
     `access-key`, `private-key`, `authorization`. What follows `Bearer`, and user and password in a
-    URL, are masked besides."""
+    URL or a user alone, are masked besides."""
 
     interval_seconds: NotRequired[int]
     """Seconds between two looks at the app's file, and so until a line is printed. Default 1."""

@@ -91,13 +91,13 @@ def program(name: str, container: str, *args: object) -> list[str]:
     return ["python3", "-I", "-S", "-c", text, container, *map(str, args)]
 
 
-# The kernel ignores TERM for a container's first process until there is a handler, and the imports
-# take their time: a pod that is deleted meanwhile would last as long as its grace period.
+# The kernel drops TERM for a container's first process until there is a handler, and the imports
+# take their time: a pod that is deleted meanwhile would last as long as its grace period. What is
+# blocked waits, until the program says how it ends.
 _EARLY = """
-import os
 import signal
 
-signal.signal(signal.SIGTERM, lambda *_: os._exit(143))
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
 """
 
 _IMPORT = re.compile(r"^from \.(\w+) import (?:\([^)]*\)|.*)\n", re.MULTILINE)

@@ -16,6 +16,12 @@ def end_when_told() -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, end)
+    heed_term()
+
+
+def heed_term() -> None:
+    """Get TERM from now on, and what has come before: programs begin with it blocked."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
 
 
 def say(text: str) -> None:

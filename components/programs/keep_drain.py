@@ -17,7 +17,7 @@ from pathlib import Path
 from types import FrameType
 
 from .answers import Answers
-from .basics import say
+from .basics import heed_term, say
 from .changes import Changes
 from .connections import in_flight
 
@@ -180,6 +180,7 @@ def told_to_end() -> int:
 
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
         signal.signal(number, tell)
+    heed_term()
     return reader
 
 

@@ -12,12 +12,16 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from .contested import careful
 from .masks import Masks
 from .place import Place
-from .processes import PROC, catches, find, pids, targets
+from .processes import PROC, catches, find, pids, send, targets
 from .records import WINDOW, Line, lines_of, record, remark
 
 ENDS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
+
+LOOKS = 20
+"""How often processes are listed to find those that came while others were looked at."""
 
 
 class LogProcessor:
@@ -40,12 +44,18 @@ class LogProcessor:
         self._keep()
         self._tidy()
         remark("INFO", f"begins at {self._place}")
-        goes_on = True
+        goes_on, said = True, ""
         while goes_on:
             try:
-                goes_on = self._step()
+                goes_on, said = self._step(), ""
             except OSError as error:
-                self._fail(str(error))
+                if said != str(error):
+                    said = str(error)
+                    remark("ERROR", said)
+                # Without a file there is nothing to be printed.
+                goes_on = not self._gone or any(map(is_file, (self._renamed, self._log)))
+                if goes_on:
+                    self._pause(0.2 if self._ending else self._interval)
         remark("INFO", f"ends at {self._place}")
 
     def _step(self) -> bool:
@@ -55,7 +65,7 @@ class LogProcessor:
         if self._renamed.exists():
             self._retire(self._renamed)
             return True
-        if self._log.exists():
+        if os.path.lexists(self._log):
             self.follow(self._log, last=self._gone)
         elif self._place.position and not self._gone:
             self._begin()
@@ -73,7 +83,7 @@ class LogProcessor:
 
     def follow(self, file: Path, last: bool = False) -> None:
         """Print what the file has, or what it has until it is due to be rotated."""
-        with file.open("rb", buffering=0) as opened:
+        with open(file, "rb", buffering=0, opener=only_file) as opened:
             while not self._due(file):
                 if os.fstat(opened.fileno()).st_size < self._place.position:
                     lost = "what was not printed by then is lost"
@@ -137,7 +147,10 @@ class LogProcessor:
         """Print what the file has, which has been renamed, and be done with it once nobody writes
         to it.
         """
-        if not self._log.exists() and targets(self._target):
+        if not is_file(file):
+            remark("ERROR", f"{file} is no file: nothing of it is printed")
+            self._begin()
+        elif not self._log.exists() and targets(self._target):
             self._ask()
             self.follow(file)
             asked = f"{self._target} does not open {self._log} anew on USR1"
@@ -155,7 +168,7 @@ class LogProcessor:
         with suppress(LookupError, OSError):
             app = find(self._target)
             if catches(app.pid, "USR1"):
-                os.kill(app.pid, signal.SIGUSR1)
+                send(app, signal.SIGUSR1)
 
     def _delay(self, reason: str) -> None:
         """Wait for what should be a matter of moments, and say so if it isn't."""
@@ -176,15 +189,50 @@ class LogProcessor:
             self._ending = signal.sigtimedwait(ENDS, seconds) is not None
 
 
+def is_file(path: Path) -> bool:
+    """Whether it is a file itself, and no link to one."""
+    try:
+        return stat.S_ISREG(path.lstat().st_mode)
+    except OSError:
+        return False
+
+
+def only_file(path: str, flags: int) -> int:
+    """Opens for `open`. Raises OSError for anything but a file: a pipe has no place to go on from,
+    and a link may lead to what is none of the app's.
+    """
+    if is_file(Path(path)):
+        descriptor = careful(path, flags)
+        # Something else may have come in between.
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return descriptor
+        os.close(descriptor)
+    raise OSError(f"{path} is no file")
+
+
 def written(file: Path) -> bool:
-    """Whether a process has the file open for writing."""
-    for pid in pids():
-        with suppress(OSError):
-            for descriptor in (PROC / str(pid) / "fd").iterdir():
-                with suppress(OSError):
-                    writes = descriptor.lstat().st_mode & stat.S_IWUSR
-                    if writes and descriptor.readlink() == file:
-                        return True
+    """Whether a process has the file open for writing, or may have: one that ends hands it on to
+    a child that was not there yet when the processes were listed.
+    """
+    seen = set[int]()
+    for _ in range(LOOKS):
+        new = {*pids()} - seen
+        if any(writes(pid, file) for pid in new):
+            return True
+        if not new:
+            return False
+        seen |= new
+    return True
+
+
+def writes(pid: int, file: Path) -> bool:
+    """Whether the process has the file open for writing."""
+    with suppress(OSError):
+        for descriptor in (PROC / str(pid) / "fd").iterdir():
+            with suppress(OSError):
+                mode = descriptor.lstat().st_mode
+                if mode & stat.S_IWUSR and descriptor.readlink() == file:
+                    return True
     return False
 
 

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import time
 from collections import Counter
@@ -14,6 +15,7 @@ import pytest
 
 from components.log_processing import MASKED_KEYS, names_pattern
 from components.parts import program
+from components.programs import process_log
 from components.programs.processes import status
 from tests.unit.shell import Shell, ends_within_a_second, log_of, wait_for
 
@@ -351,6 +353,95 @@ def test_a_file_that_cannot_be_read_is_said_and_read_once_it_can(pod: Pod) -> No
     pod.log.rmdir()
     pod.append("one\n")
     wait_for(lambda: pod.messages == ["one"])
+
+
+def takes_the_place_of(file: Path, kind: str) -> None:
+    if kind == "pipe":
+        os.mkfifo(file)
+    elif kind == "directory":
+        file.mkdir()
+    elif kind == "socket":
+        with socket.socket(socket.AF_UNIX) as listening:
+            listening.bind(str(file))
+    else:
+        target = file.with_name("elsewhere")
+        file.symlink_to(target)
+        if kind == "link":
+            target.write_text("not to be printed\n")
+
+
+@pytest.mark.parametrize("kind", ["pipe", "directory", "socket", "link", "dangling link"])
+def test_what_is_no_file_is_said_once_and_holds_up_nothing(pod: Pod, kind: str) -> None:
+    takes_the_place_of(pod.log, kind)
+    sidecar = pod.sidecar()
+    wait_for(lambda: str(pod.log) in pod.said)
+    before = waits_of(sidecar)
+    time.sleep(2.2)
+    assert waits_of(sidecar) - before < 10
+    assert pod.said.count(str(pod.log)) == 1
+    ends_within_seconds(sidecar)
+    assert pod.said.endswith("ends at 1:0")
+    assert pod.messages == []
+
+
+def test_what_is_no_file_is_said_again_if_it_comes_again(pod: Pod) -> None:
+    pod.sidecar()
+    for count in (1, 2):
+        os.mkfifo(pod.log)
+        wait_for(lambda count=count: pod.said.count(str(pod.log)) == count)
+        pod.log.unlink()
+        pod.append("x" * count + "\n")
+        wait_for(lambda count=count: len(pod.messages) == count)
+        pod.log.unlink()
+
+
+@pytest.mark.parametrize("kind", ["pipe", "directory", "link"])
+def test_what_was_no_file_when_it_was_renamed_is_left_behind(pod: Pod, kind: str) -> None:
+    takes_the_place_of(pod.logs / "app.log.1", kind)
+    pod.append("one\n")
+    sidecar = pod.sidecar()
+    wait_for(lambda: pod.messages == ["one"])
+    assert f"{pod.logs / 'app.log.1'} is no file" in pod.said
+    assert ("app.log.1" in pod.files()) == (kind == "directory")
+    ends_within_seconds(sidecar)
+
+
+class Passing:
+    """Processes that hand a file on to another each, and end before anyone looks at them."""
+
+    def __init__(self, proc: Path, file: Path, rounds: int) -> None:
+        self.proc, self.file, self.rounds, self.looks = proc, file, rounds, 0
+
+    def pids(self) -> list[int]:
+        self.looks += 1
+        last = min(self.looks, self.rounds)
+        if last == self.rounds:
+            (self.proc / str(last) / "fd").mkdir(parents=True, exist_ok=True)
+            writing = self.proc / str(last) / "fd" / "3"
+            writing.unlink(missing_ok=True)
+            writing.symlink_to(self.file)
+        return [1000, last]
+
+
+@pytest.mark.parametrize("rounds", [1, 2, 5, 1_000_000])
+def test_a_file_that_is_handed_on_all_the_time_is_seen_to_be_written(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, rounds: int
+) -> None:
+    passing = Passing(tmp_path, tmp_path / "app.log", rounds)
+    monkeypatch.setattr(process_log, "PROC", tmp_path)
+    monkeypatch.setattr(process_log, "pids", passing.pids)
+    assert process_log.written(passing.file)
+    assert passing.looks <= 100
+
+
+def test_a_file_that_nobody_has_open_is_looked_for_no_longer_than_needed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    passing = Passing(tmp_path, tmp_path / "other.log", 2)
+    monkeypatch.setattr(process_log, "PROC", tmp_path)
+    monkeypatch.setattr(process_log, "pids", passing.pids)
+    assert not process_log.written(tmp_path / "app.log")
+    assert passing.looks == 3
 
 
 def test_a_file_that_others_cut_off_is_said_and_read_from_its_beginning(pod: Pod) -> None:

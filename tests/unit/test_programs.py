@@ -56,16 +56,23 @@ def test_the_text_of_a_program_is_whole(name: str) -> None:
     assert text.count('__name__ == "__main__"') == 1
 
 
-def test_a_program_that_still_imports_ends_when_told() -> None:
-    """Without a handler, the kernel would keep TERM from a container's first process."""
+def test_a_program_is_told_to_end_also_while_it_still_imports() -> None:
+    """Without a handler, the kernel would drop TERM for a container's first process."""
     early = program("keep-token", "container")[4].split('"""')[2]
-    waits = f"{early}\nimport time\nprint('begun', flush=True)\ntime.sleep(60)"
-    command = [sys.executable, "-I", "-S", "-c", waits]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    imports = f"import sys; sys.path.insert(0, {str(ROOT)!r}); print('begun', flush=True); input()"
+    late = "from components.programs.basics import end_when_told; end_when_told(); input()"
+    command = [sys.executable, "-I", "-S", "-c", f"{early}\n{imports}\n{late}"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as process:
         assert process.stdout
+        assert process.stdin
         assert process.stdout.readline() == "begun\n"
         process.terminate()
-        assert process.wait(timeout=5) == 143
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(timeout=0.3)
+        process.stdin.write("imported\n")
+        process.stdin.flush()
+        assert process.wait(timeout=5) == 0
 
 
 def test_a_report_that_could_not_be_written_is_written_later(

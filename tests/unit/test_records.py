@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from components.log_processing import MASKED_KEYS, names_pattern
 from components.parts import program
+from components.programs.masks import Masks
 from components.programs.process_log import LogProcessor
-from components.programs.records import WINDOW
+from components.programs.records import WINDOW, lines_of
 from tests.unit.shell import Shell, wait_for
 
 SECRET = "made-up"
@@ -176,6 +177,36 @@ SAID = [
     f"password:password={SECRET}",
     f"2026-11-25T20:00:00Z INFO password={SECRET}",
     f"2026-11-25T20:00:00Z password: {SECRET}",
+    f"password => {SECRET} password := '{SECRET} {SECRET}'",
+    f"--password = '{SECRET} {SECRET}'",
+    # Passwords as people have them, which a URL should have encoded.
+    f"postgres://joe:p@ss-{SECRET}@db/x",
+    f"postgres://joe:p@{SECRET}@{SECRET}@db/x?mail=joe@example.org",
+    f"postgres://joe:p|{SECRET}@{SECRET}/{SECRET}@db",
+    f"postgres://joe:it's-{SECRET}@db",
+    f"'postgres://joe:it's-{SECRET}@db'",
+    f'"postgres://joe:it\'s-{SECRET}@db"',
+    f"['postgres://a:{SECRET}@db','postgres://b:{SECRET}@db']",
+    f"url='postgres://a:b@{SECRET}@db'",
+    f"a@b,postgres://joe@corp.example:{SECRET}@db",
+    f"https://x/?next=postgres://joe:{SECRET}@db",
+    f"https://ghp_{SECRET}@github.com",
+    f"'https://{SECRET}@github.com/x' 'ssh://{SECRET}@github.com'",
+    f"https://to@ken-{SECRET}@github.com/x",
+    # Whatever the scheme.
+    f"Authorization: NTLM {SECRET}",
+    f"Authorization: SharedKey acc:{SECRET}",
+    f"Authorization: Made-Up {SECRET} {SECRET}",
+    f"Authorization: AWS4-HMAC-SHA256 Credential={SECRET}/b, Signature={SECRET}",
+    f'Authorization: OAuth oauth_token="{SECRET}", oauth_signature="{SECRET}"',
+    f'"Authorization: OAuth oauth_token="{SECRET}", oauth_signature="{SECRET}""',
+    f'"Authorization: OAuth oauth_token=\\"{SECRET}\\", oauth_signature=\\"{SECRET}\\""',
+    f'\'Authorization: OAuth oauth_token="{SECRET}", oauth_signature="{SECRET}"\'',
+    f"Authorization: Bearer Bearer {SECRET} Authorization: Bearer token {SECRET}",
+    f'"authorization": ["NTLM {SECRET}", "Basic {SECRET}"]',
+    f"map[Authorization:[Basic {SECRET}] Accept:[*/*]]",
+    f"{{Authorization=NTLM {SECRET}, Accept=*/*}}",
+    f"Proxy-Authorization = Made-Up {SECRET}",
 ]
 
 
@@ -197,6 +228,18 @@ def test_secrets_are_masked_however_they_are_said(reader: Reader) -> None:
         ("postgres://app:x@db/app?a=b", "postgres://***@db/app?a=b"),
         ('{"password": ""}', '{"password": "***"}'),
         ("mysql --password x --host db", "mysql --password *** --host db"),
+        ("'a://b:x@c','joe@example.org'", "'a://***@c','joe@example.org'"),
+        ('"a://b:x@c","joe@example.org"', '"a://***@c","joe@example.org"'),
+        ("https://x@c/?mail=joe@example.org", "https://***@c/?mail=joe@example.org"),
+        ("https://x@c,joe@example.org", "https://***@c,joe@example.org"),
+        ("a://b:x@c joe@example.org", "a://***@c joe@example.org"),
+        ("ssh://git@example.org:22/x", "ssh://***@example.org:22/x"),
+        ("Authorization: NTLM x status=200", "Authorization: *** status=200"),
+        ("curl -H 'Authorization: A x' c", "curl -H 'Authorization: ***' c"),
+        ('curl -H "Authorization: A x" c', 'curl -H "Authorization: ***" c'),
+        ('{"authorization": "A x", "n": 1}', '{"authorization": "***", "n": 1}'),
+        ('{"authorization":null,"n":1}', '{"authorization":***,"n":1}'),
+        ("authorization=none status=200", "authorization=*** status=200"),
     ],
 )
 def test_what_stands_beside_a_secret_stays(reader: Reader, text: str, message: str) -> None:
@@ -211,6 +254,10 @@ def test_what_stands_beside_a_secret_stays(reader: Reader, text: str, message: s
         "secretary: Joe",
         "http://example.org:8080/a",
         "joe@example.org",
+        "https://example.org/@joe https://example.org/@a/b@1.0?mail=joe@example.org",
+        "see https://example.org,joe@example.org or https://example.org|joe@example.org",
+        "git@example.org:joe/x",
+        "authorization failed for joe",
         "passwords: none",
     ],
 )
@@ -293,11 +340,53 @@ def test_a_secret_is_not_cut_in_two(reader: Reader) -> None:
         assert "***" in said
 
 
+def pieces(text: str) -> list[str]:
+    """What is printed of a line, which may be too long for one record."""
+    masks, data, printed = Masks(NAMES), f"{text}\n".encode(), list[str]()
+    while data:
+        for line in lines_of(data[:WINDOW], masks, last=True):
+            printed.append(masks.masked(line.text).decode())
+            data = data[line.size :]
+    return printed
+
+
+@pytest.mark.parametrize("fill", ["lorem ipsum ", "token=x ", '"a":"b","n":1,', "a=1&b=2&"])
+@pytest.mark.parametrize("begin", ["", "it says ", '{"token":"x","text":"', "Bearer x ", "token:"])
+def test_a_secret_is_not_cut_in_two_whatever_comes_before(begin: str, fill: str) -> None:
+    secrets = [f'"password":"{SECRET}"', f'\\"password\\":\\"{SECRET}\\"']
+    if " " in fill:
+        secrets += [
+            *(f"db-password  :  {SECRET}", f"password = '{SECRET} {SECRET}'", f"Bearer {SECRET}"),
+            *(f"--token   {SECRET}", f"'a://joe:{SECRET}@db'", f"Authorization: NTLM {SECRET}"),
+        ]
+    elif begin == "token:":
+        # Nothing would separate its value from what follows.
+        begin = "token "
+    for secret in secrets:
+        for shift in range(0, len(secret) + 3, 3):
+            count, rest = divmod(WINDOW - len(begin) - shift - 1, len(fill))
+            text = begin + fill * count + "y" * rest + fill[-1]
+            printed = pieces(f"{text}{secret} {'x ' * 3000}")
+            assert SECRET not in "".join(printed), (secret, shift)
+            assert 1 < len(printed) < 5
+
+
+def test_a_secret_is_not_cut_in_two_in_an_endless_one() -> None:
+    for shift in range(1, 24, 2):
+        text = "Authorization: Made-Up" + " x" * ((WINDOW - 22 - shift) // 2)
+        printed = pieces(f"{text} password={SECRET} {'x ' * 999}")
+        assert printed[0] == "Authorization: ***"
+        assert SECRET not in "".join(printed), shift
+
+
 def test_long_lines_of_nasty_bytes_take_no_forever(reader: Reader) -> None:
     began = time.monotonic()
     for part in (
         *(b"\xff", b'"', b"\\", b"\x01", b"password=a ", b"token ", b'"token":"\\" ', b"token"),
         *(b"-", b"--a", b"--token", b"x--", b"://", b"://a:", b"a://b:c@d ", b"token=://:"),
+        *(b"@", b"://@", b"://a@", b"'://a:", b"'://a:@", b"'a", b"a:b://", b"'a://b", b"://'"),
+        *(b"authorization", b"authorization:", b"'authorization:a ", b"authorization: bearer "),
+        *(b"bearer ", b"token\t", b"token=", b"=", b"token:>", b"'", b"basic "),
     ):
         data = part * (60_000 // len(part)) + b"\n"
         assert len(reader.read(data).records) == 1
