@@ -169,7 +169,7 @@ class Cluster:
 
     def run(self, namespace: str, demo: str, container: str, command: str) -> str:
         """What a shell command in a container prints, errors included."""
-        return cast(Any, stream).stream(
+        answer: Any = cast(Any, stream).stream(
             self.core.connect_get_namespaced_pod_exec,
             self.pod(namespace, demo).metadata.name,
             namespace,
@@ -179,7 +179,14 @@ class Cluster:
             stderr=True,
             stdin=False,
             tty=False,
+            _preload_content=False,
         )
+        try:
+            answer.run_forever(timeout=60)
+            return answer.read_all()
+        finally:
+            # Its own `close` leaves the socket open if the server was the first to close.
+            answer.sock.shutdown()
 
 
 def restarts(pod: Any) -> int:

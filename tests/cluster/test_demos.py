@@ -1,9 +1,12 @@
 """Each power seen at work: deployed by the engine, and applied as it is rendered."""
 
+import gc
 import json
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +14,10 @@ from stacks.model import PATTERNS
 from tests.cluster.faults import processes, spawned
 from tests.cluster.patched import applied
 from tests.cluster.project import Cluster, Object, Project, is_ready, restarts
+from tools import paths
+from tools.target import Target
+from tools.verify import cluster as verified
+from tools.verify.live import LivePod
 
 pytestmark = pytest.mark.xdist_group("demos")
 """One after another: the node's CPU has room for the demos' requests a few times only."""
@@ -76,6 +83,28 @@ def test_the_labeler_can_change_nothing_but_its_own_label(
     assert local_cluster.run(*where, allowed.replace(pod, own)) == "200"
 
 
+def test_no_command_in_a_container_leaves_a_connection_open(
+    local_cluster: Cluster, project: Project
+) -> None:
+    where = (project.namespace, "shared-filesystem", "main-app")
+    pod = local_cluster.pod(*where[:2]).metadata.name
+    target = Target(paths.CONTEXT, paths.CONTEXT, str(paths.KUBECONFIG))
+    seen = LivePod(verified.Cluster(target), project.namespace, pod, 60)
+    for run in (partial(local_cluster.run, *where), partial(seen.run, "main-app")):
+        run("true")
+        gc.disable()
+        try:
+            before = open_files()
+            assert [run("echo 1") for _ in range(3)] == ["1\n"] * 3
+            assert open_files() == before
+        finally:
+            gc.enable()
+
+
+def open_files() -> int:
+    return len([*Path("/proc/self/fd").iterdir()])
+
+
 SPAWNED = {
     "cert-renewal/cert-renewer": 3,
     "cert-renewal/main-app": 17,
@@ -87,12 +116,12 @@ SPAWNED = {
     "env-inherit/version-updater": 14,
     "graceful-shutdown/drain-keeper": 0,
     "graceful-shutdown/main-app": 0,
-    "health": 63,
+    "health": 0,
     "hot-reload": 8,
     "init-sidecar/main-app": 4,
     "init-sidecar/sidecar-config-updater": 6,
     "log-processing": 12,
-    "resize": 35,
+    "resize": 4,
     "resource": 537,
     "secret-rotation/main-app": 3,
     "secret-rotation/token-keeper": 0,

@@ -90,16 +90,22 @@ class LivePod(Patience):
                     tty=False,
                     _preload_content=False,
                 )
-                answer.run_forever(timeout=TIMEOUT)
-                # What has not ended may have more to say.
-                if answer.is_open():
-                    answer.close()
-                    raise UnseenError(f"a command in {container} has not ended within {TIMEOUT} s")
-                # What has ended says how, unless the connection was lost.
-                ended = json.loads(answer.read_channel(ERROR_CHANNEL) or "{}")
+                try:
+                    answer.run_forever(timeout=TIMEOUT)
+                    # What has not ended may have more to say.
+                    if answer.is_open():
+                        raise UnseenError(
+                            f"a command in {container} has not ended within {TIMEOUT} s"
+                        )
+                    # What has ended says how, unless the connection was lost.
+                    ended = json.loads(answer.read_channel(ERROR_CHANNEL) or "{}")
+                    said = answer.read_all()
+                finally:
+                    # Its own `close` leaves the socket open if the server was the first to close.
+                    answer.sock.shutdown()
             if ended.get("status") != "Success" and ended.get("reason") != "NonZeroExitCode":
                 raise UnseenError(ended.get("message") or f"no answer from {container}")
-            return answer.read_all()
+            return said
 
         return self.reached(look)
 
