@@ -14,9 +14,17 @@ from typing import Any, cast
 import pulumi_kubernetes as kubernetes_sdk
 from kubernetes import client, config
 from pulumi import CustomTimeouts, ResourceOptions, automation
+from pulumi.runtime import _grpc_settings
 
 from tools import toolchain
 from tools.paths import CONTEXT, KUBECONFIG, ROOT
+
+# One process talks to many engines here, one after another. gRPC's channels to the same address
+# share their connection, so an engine on the port of one that has ended would be refused for as
+# long as that one's retries back off.
+# https://grpc.github.io/grpc/core/group__grpc__arg__keys.html
+_untyped: Any = _grpc_settings
+_untyped._GRPC_CHANNEL_OPTIONS.append(("grpc.use_local_subchannel_pool", 1))
 
 IMAGE = "localhost/sidecar-powers/busybox:bookworm"
 """A local image with a shell."""
