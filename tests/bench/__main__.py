@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.bench import environment, live, offline, page, running, scale
+from tests.bench import environment, live, offline, page, profiles, running, scale
 from tests.bench.model import Measure, Results
 from tools import cluster
 from tools.errors import CommandError
@@ -37,6 +37,7 @@ def main() -> None:
         profile=before.profile if before else {},
         scales=before.scales if before else [],
         engine=before.engine if before else {},
+        programs=before.programs if before else {},
     )
     try:
         if names != ["render"]:
@@ -59,6 +60,8 @@ def main() -> None:
                 results.replace(taken)
                 if name == "render":
                     results.profile = offline.profile(part)
+                if name == "run":
+                    results.programs = profiles.memory()
                 if name == "growth":
                     results.engine = scale.profile(part)
     except CommandError as error:

@@ -82,6 +82,11 @@ class Results(BaseModel):
     scales: list[Scale] = Field(default_factory=list[Scale])
     engine: dict[str, float] = Field(default_factory=dict[str, float])
     """Share of what it does for the state in the engine's processor time, large stack deployed."""
+    programs: dict[str, tuple[float, float, float]] = Field(
+        default_factory=dict[str, tuple[float, float, float]]
+    )
+    """MiB of memory of the interpreter, a program's imports and its own code, by program, before
+    it does anything."""
 
     def replace(self, measures: Sequence[Measure]) -> None:
         """Take new figures instead of all that their groups had."""

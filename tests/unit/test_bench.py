@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench import objects, page, scale
+from tests.bench import objects, page, profiles, scale
 from tests.bench.model import Measure, Results
 from tests.bench.process import Command, Sample, in_turn, run
 from tests.bench.subjects.registered import register
@@ -122,3 +122,21 @@ def test_the_engine_s_profile_says_what_its_state_takes() -> None:
     assert found["saving the state"] == 0.82
     assert found["of it, writing JSON"] == 0.56
     assert found["of it, checksums of it"] == 0
+
+
+def test_an_idle_program_keeps_its_interpreter_its_imports_and_its_code() -> None:
+    found = results(measure([1], [1]))
+    found.programs = profiles.memory()
+    assert {"keep-drain", "renew-certificate"} <= found.programs.keys()
+    # What others import is no program.
+    assert "basics" not in found.programs
+    for interpreter, imports, own in found.programs.values():
+        assert interpreter > 1
+        assert imports > 1
+        assert own > 0.1
+    drain, certificate = (found.programs[name] for name in ("keep-drain", "renew-certificate"))
+    # It speaks TLS.
+    assert certificate[1] > drain[1] + 1
+    assert f"| keep-drain | {drain[0]:.1f} MiB | {drain[1]:.1f} MiB |" in page.rendered(
+        "page.md", found
+    )
