@@ -31,8 +31,9 @@ def measures(folder: Path, say: Callable[[str], None]) -> Iterator[Measure]:
 def _preview(folder: Path) -> Iterator[Measure]:
     folder.mkdir()
     yield from _previews(folder / "all", "preview of all demos", 1.05)
-    # What is ours before the first demo: the settings and their library.
-    yield from _previews(folder / "none", "preview of the namespace alone", None, demos={})
+    # What is ours whatever a stack has: the settings and their library.
+    one: Object = {objects.DEMOS[0]: {}}
+    yield from _previews(folder / "one", "preview of one demo", None, demos=one)
 
 
 def _previews(folder: Path, name: str, aim: float | None, **settings: Any) -> Iterator[Measure]:
@@ -57,7 +58,7 @@ def _deploy(folder: Path, cluster: Cluster) -> Iterator[Measure]:
     folder.mkdir()
     with (
         stacks.project(folder / "ours", demos=FIVE) as ours,
-        stacks.raw(folder / "alone", _rendered(ours, "bench-alone", demos={})) as alone,
+        stacks.raw(folder / "alone", _namespace(ours)) as alone,
     ):
         up = stacks.command(ours, *stacks.UP)
         namespace = "*:Namespace::*"
@@ -115,14 +116,14 @@ def _removed(deploy: Command, remove: Command) -> Callable[[], Sample]:
     return work
 
 
-def _rendered(ours: Project, namespace: str, **settings: Any) -> list[Object]:
-    """What a stack would have in another namespace, and with other settings."""
-    own: Object = {"namespace": namespace, **settings}
-    config: Object = {
-        **ours.config,
-        **{f"sidecar-powers:{key}": value for key, value in own.items()},
-    }
-    return objects.rendered(engine.LOCAL, config)
+def _rendered(ours: Project, namespace: str) -> list[Object]:
+    """What a stack would have in another namespace."""
+    return objects.rendered(engine.LOCAL, {**ours.config, "sidecar-powers:namespace": namespace})
+
+
+def _namespace(ours: Project) -> list[Object]:
+    """The namespace, without what else belongs to it."""
+    return [item for item in _rendered(ours, "bench-alone") if item["kind"] == "Namespace"]
 
 
 def _helm(folder: Path, ours: Project) -> Peer:
