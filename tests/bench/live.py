@@ -18,6 +18,8 @@ FIVE: Object = {demo: {} for demo in objects.DEMOS}
 _ARTICLE = Path(__file__).with_name("article.yaml")
 _PODS = 5
 """Of the article's manifests."""
+_PREVIEWS = 3 * RUNS
+"""A tenth of a second is looked for in three, and single runs differ by as much."""
 
 
 def measures(folder: Path, say: Callable[[str], None]) -> Iterator[Measure]:
@@ -44,7 +46,8 @@ def _previews(folder: Path, name: str, aim: float | None, **settings: Any) -> It
             left, right = ours.registered(), raw.registered()
             objects.assert_same("raw Pulumi", map(_shown, left), map(_shown, right))
             commands = [stacks.command(program, "preview") for program in (ours, raw)]
-            a, b = in_turn(*(lambda command=command: run(command) for command in commands))
+            works = [lambda command=command: run(command) for command in commands]
+            a, b = in_turn(*works, runs=_PREVIEWS)
     yield _wall(f"{name}, {len(made)} objects", "raw Pulumi, the same objects", a, b, aim)
 
 
