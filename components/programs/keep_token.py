@@ -67,8 +67,8 @@ def main(
         if wanted and not (in_force and wanted == tokens):
             # Who has had no configuration yet has no worker of a former one.
             first = not (folder / "nginx.conf").exists()
-            # A time, which says nothing of a token.
-            generation = f"{now:.2f}"
+            # A time, which says nothing of a token, and so fine that none is told twice.
+            generation = f"{now:.6f}"
             text = configuration(wanted, port, generation_port, generation)
             if publish(folder / "tokens", listed(wanted)) and publish(folder / "nginx.conf", text):
                 tokens, in_force = wanted, serves(generation_port, generation)

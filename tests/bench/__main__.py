@@ -37,6 +37,7 @@ def main() -> None:
         profile=before.profile if before else {},
         scales=before.scales if before else [],
         engine=before.engine if before else {},
+        state=before.state if before else {},
         programs=before.programs if before else {},
     )
     try:
@@ -63,7 +64,7 @@ def main() -> None:
                 if name == "run":
                     results.programs = profiles.memory()
                 if name == "growth":
-                    results.engine = scale.profile(part)
+                    results.engine, results.state = scale.profile(part)
     except CommandError as error:
         sys.exit(str(error))
     page.write(results)

@@ -82,6 +82,8 @@ class Results(BaseModel):
     scales: list[Scale] = Field(default_factory=list[Scale])
     engine: dict[str, float] = Field(default_factory=dict[str, float])
     """Share of what it does for the state in the engine's processor time, large stack deployed."""
+    state: dict[str, float] = Field(default_factory=dict[str, float])
+    """Share of parts of its resources in the state of a large stack."""
     programs: dict[str, tuple[float, float, float]] = Field(
         default_factory=dict[str, tuple[float, float, float]]
     )

@@ -3,6 +3,7 @@
 https://kwok.sigs.k8s.io/
 """
 
+import json
 import re
 import signal
 import subprocess
@@ -15,7 +16,7 @@ from typing import Any, NamedTuple
 
 from tests.bench import objects, stacks
 from tests.bench.environment import KWOK
-from tests.bench.model import Measure, Scale
+from tests.bench.model import Measure, Object, Scale
 from tests.bench.process import RUNS, Command, run
 from tests.cluster.faults import within
 from tests.cluster.program import Program
@@ -91,15 +92,32 @@ def growth(folder: Path, say: Callable[[str], None]) -> Iterator[Measure]:
         )
 
 
-def profile(folder: Path) -> dict[str, float]:
-    """The share of parts of the engine in its processor time, during an up of a large stack."""
+def profile(folder: Path) -> tuple[dict[str, float], dict[str, float]]:
+    """The share of parts of the engine in its processor time, during an up of a large stack, and
+    the share of parts of its resources in the state that it writes."""
     cluster = Cluster()
     with simulated(cluster), _program(cluster, folder, INSTANCES[0], _OURS) as (program, _):
         run(stacks.command(program, *stacks.UP, "--profiling", str(folder / "engine")))
+        held = composition(json.loads(_state(program).read_text()))
     file = next(folder.glob("engine.*.cpu"))
     words = ["go", "tool", "pprof", "-top", "-cum", "-nodecount=2000", "-nodefraction=0"]
     told = subprocess.run([*words, str(file)], capture_output=True, text=True, check=True).stdout
-    return shares(told)
+    return shares(told), held
+
+
+def composition(state: Object) -> dict[str, float]:
+    """What the resources of a state consist of, by its size as JSON."""
+    resources = state["checkpoint"]["latest"]["resources"]
+    sizes: dict[str, int] = {}
+    for resource in resources:
+        for field, value in resource.items():
+            part = field if field in _FIELDS else "the rest"
+            sizes[part] = sizes.get(part, 0) + len(json.dumps(value))
+    total = sum(sizes.values())
+    return {part: sizes.get(part, 0) / total for part in (*_FIELDS, "the rest")}
+
+
+_FIELDS = ("inputs", "outputs", "stackTrace")
 
 
 def shares(told: str) -> dict[str, float]:
@@ -176,7 +194,6 @@ def _scale(cluster: Cluster, folder: Path, instances: int, side: str) -> Scale:
         if first.code:
             raise CommandError(f"{instances} instances, {side}: the update failed")
         unchanged = watched(up) if first.code == 0 else None
-        state = next((program.folder / "state").rglob(f"{program.stack}.json"))
         return Scale(
             instances=instances,
             side=side,
@@ -186,8 +203,12 @@ def _scale(cluster: Cluster, folder: Path, instances: int, side: str) -> Scale:
             unchanged=unchanged.seconds if unchanged else None,
             memory=first.peaks,
             requests=dict(sorted(requests.items())),
-            state=state.stat().st_size / 2**20,
+            state=_state(program).stat().st_size / 2**20,
         )
+
+
+def _state(program: Program) -> Path:
+    return next((program.folder / "state").rglob(f"{program.stack}.json"))
 
 
 def _namespaces(cluster: Cluster) -> list[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.bench import objects, page, profiles, scale
-from tests.bench.model import Measure, Results
+from tests.bench.model import Measure, Results, Scale
 from tests.bench.process import Command, Sample, in_turn, run
 from tests.bench.subjects.registered import register
 from tools.errors import CommandError
@@ -122,6 +122,27 @@ def test_the_engine_s_profile_says_what_its_state_takes() -> None:
     assert found["saving the state"] == 0.82
     assert found["of it, writing JSON"] == 0.56
     assert found["of it, checksums of it"] == 0
+
+
+def test_the_page_says_what_a_state_consists_of() -> None:
+    resources = [{"inputs": "1234", "stackTrace": "1234"}, {"outputs": "1234", "urn": "1234"}]
+    found = results(measure([1], [1]))
+    found.state = scale.composition({"checkpoint": {"latest": {"resources": resources}}})
+    assert found.state == dict.fromkeys(("inputs", "outputs", "stackTrace", "the rest"), 0.25)
+    found.scales = [
+        Scale(
+            instances=100,
+            side="ours",
+            complete=True,
+            preview=1,
+            up=2,
+            unchanged=None,
+            memory={},
+            requests={},
+            state=1,
+        )
+    ]
+    assert "| stackTrace | 25 % |" in page.rendered("page.md", found)
 
 
 def test_an_idle_program_keeps_its_interpreter_its_imports_and_its_code() -> None:
