@@ -11,7 +11,7 @@ killed between printing it and keeping its place, and has the same `id` then. Wh
 always JSON. The volume holds what isn't printed yet and about `max_size` more. Told to end, the
 sidecar goes on until the app is gone and its last line is printed; a native one is told only then.
 Leaves out: an app that never opens its file anew. It is said in the log, and the volume grows up
-to its limit. What is doubled is for the collector to drop: nothing that prints can do it.
+to its limit. What is doubled is for the collector to drop.
 """
 
 import re
