@@ -23,7 +23,7 @@ def answers(delay: float, text: str = "Received SIGHUP!") -> list[Line]:
 
 
 @pytest.mark.parametrize(
-    ("delay", "shown"), [(0.002, 2), (0.9, 900), pytest.param(-0.4, 1, id="stamped late")]
+    ("delay", "shown"), [(0.002, 2), (4.9, 4900), pytest.param(-0.4, 1, id="stamped late")]
 )
 def test_signals_that_are_answered_at_once_pass(delay: float, shown: int) -> None:
     logs = {"signal-sender": SENT, "main-app": answers(delay)}
@@ -34,7 +34,7 @@ def test_signals_that_are_answered_at_once_pass(delay: float, shown: int) -> Non
 @pytest.mark.parametrize(
     ("logs", "seen"),
     [
-        ({"signal-sender": SENT, "main-app": answers(1.2)}, "without an answer"),
+        ({"signal-sender": SENT, "main-app": answers(5.2)}, "-4.8 s, +5.2 s"),
         ({"signal-sender": SENT, "main-app": answers(-0.6)}, "without an answer"),
         ({"signal-sender": SENT, "main-app": answers(0, "Hangup")}, "without an answer"),
         ({"signal-sender": SENT, "main-app": answers(0)[:11]}, "without an answer"),
@@ -43,6 +43,14 @@ def test_signals_that_are_answered_at_once_pass(delay: float, shown: int) -> Non
 )
 def test_signals_that_are_late_or_lost_fail(logs: dict[str, list[Line]], seen: str) -> None:
     assert seen in refused(named(SIGNALS, "signals answered"), logs=logs)
+
+
+def test_a_signal_is_not_answered_by_the_answer_to_the_next() -> None:
+    sent = every(2, lambda _: "Sending SIGHUP to main process...")
+    lost = [Line(line.time + 0.1, "Received SIGHUP!") for line in sent if line.time % 4]
+    logs = {"signal-sender": sent, "main-app": lost}
+    check = named(signal.checks({"interval_seconds": 2}), "signals answered")
+    assert "without an answer" in refused(check, logs=logs)
 
 
 def test_signals_that_are_rare_are_found_in_a_busy_log() -> None:
