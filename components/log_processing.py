@@ -5,13 +5,14 @@ file, prints each line as a JSON object with its secrets masked, and rotates: it
 has the app open it anew with USR1, as logrotate has nginx, and removes what is printed whole.
 https://kubernetes.io/docs/concepts/cluster-administration/logging/#sidecar-container-with-logging-agent
 
-Guarantees: no line that the app has written is lost, whoever is killed and when, as long as there
-is the pod: the sidecar keeps its place after each line. A line is doubled only if the sidecar is
-killed between printing it and keeping its place, and has the same `id` then. What is printed is
-always JSON. The volume holds what isn't printed yet and about `max_size` more. Told to end, the
-sidecar goes on until the app is gone and its last line is printed; a native one is told only then.
+Guarantees: no line that the app has written is lost or printed twice, whoever is killed and when,
+as long as there is the pod: the sidecar keeps its place, and prints so that whoever comes after it
+can tell whether it had printed. A record of more than 4 KiB may be cut off by a kill, and comes
+again whole. What is printed is JSON otherwise. The volume holds what isn't printed yet and about
+`max_size` more. Told to end, the sidecar goes on until the app is gone and its last line is
+printed; a native one is told only then.
 Leaves out: an app that never opens its file anew. It is said in the log, and the volume grows up
-to its limit. What is doubled is for the collector to drop.
+to its limit. A node that fails: lines may come twice then, with the same `id`.
 """
 
 import re
@@ -22,7 +23,7 @@ from typing import NotRequired
 import pulumi
 
 from .messages import check_keys
-from .parts import empty_dir, program, script
+from .parts import empty_dir, memory, program, script
 from .quantity import parse_quantity, quantity_text
 from .workload import Pattern, PodTemplate, WorkloadArgs
 
@@ -31,6 +32,9 @@ LOG = "/var/log/app/app.log"
 
 STATE = "/var/lib/log-processor"
 """Where the sidecar keeps its place."""
+
+OUTPUT = "/run/log-processor"
+"""Through which it prints, in memory."""
 
 MASKED_KEYS = (
     *("password", "passwd", "secret", "token", "api-key", "access-key", "private-key"),
@@ -106,17 +110,22 @@ def pod(_name: str, args: LogProcessingArgs) -> PodTemplate:
                 "name": "log-processor",
                 "image": "python",
                 "command": program(
-                    *("process-log", "log-processor", LOG, STATE, rotated_at(args)),
+                    *("process-log", "log-processor", LOG, STATE, OUTPUT, rotated_at(args)),
                     args.get("interval_seconds", 1),
                     names_pattern(args.get("masked_keys", MASKED_KEYS)),
                 ),
                 "env": [{"name": "TARGET", "value": "main-app"}],
-                "volumeMounts": [logs, {"name": "state", "mountPath": STATE}],
+                "volumeMounts": [
+                    logs,
+                    {"name": "state", "mountPath": STATE},
+                    {"name": "output", "mountPath": OUTPUT},
+                ],
             }
         ],
         volumes=[
             empty_dir("logs", quantity_text("memory", room(args))),
             empty_dir("state", "4Mi"),
+            memory("output", "1Mi"),
         ],
         spec={"shareProcessNamespace": True},
     )

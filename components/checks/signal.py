@@ -88,8 +88,7 @@ def checks(args: SignalArgs) -> list[Check]:
     return [
         Check(
             "signals answered",
-            f"each line of the sender is answered by {message!r} in the app's log"
-            f" within {soon} s",
+            f"each line of the sender is answered by {message!r} in the app's log within {soon} s",
             SIGNALS * interval + SLACK,
             answered,
         ),

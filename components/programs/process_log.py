@@ -1,7 +1,8 @@
-"""process-log LOG STATE MAX_SIZE INTERVAL NAMES: print what an app appends to LOG as JSON, secrets
-after one of NAMES masked, from the place on that is kept in the directory STATE. From MAX_SIZE
-bytes on, have TARGET open LOG anew, and remove what has been printed whole. Looks every INTERVAL
-seconds. Told to end, it goes on until TARGET is gone and all is printed.
+"""process-log LOG STATE OUTPUT MAX_SIZE INTERVAL NAMES: print what an app appends to LOG as JSON,
+secrets after one of NAMES masked, from the place on that is kept in the directory STATE, through
+the directory OUTPUT, which is in memory. From MAX_SIZE bytes on, have TARGET open LOG anew, and
+remove what has been printed whole. Looks every INTERVAL seconds. Told to end, it goes on until
+TARGET is gone and all is printed.
 """
 
 import os
@@ -9,12 +10,14 @@ import signal
 import stat
 import sys
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
 from .contested import careful
 from .masks import Masks
 from .place import Place
+from .printer import PAGE, Printer
 from .processes import PROC, catches, find, pids, send, targets
 from .records import WINDOW, Line, lines_of, record, remark
 
@@ -32,11 +35,21 @@ class LogProcessor:
     """
 
     def __init__(
-        self, log: Path, state: Path, max_size: int, interval: float, names: str, target: str
+        self,
+        log: Path,
+        state: Path,
+        output: Path,
+        max_size: int,
+        interval: float,
+        names: str,
+        target: str,
     ) -> None:
-        self._log, self._state, self._max_size = log, state, max_size
-        self._interval, self._target = interval, target
+        self._log, self._state, self._output = log, state, output
+        self._max_size, self._interval, self._target = max_size, interval, target
         self._masks, self._place = Masks(names), Place(state / "position")
+        self._printer = Printer(output / "last")
+        if self._place.end > self._place.position and self._printer.had_printed():
+            self._place.position = self._place.end
         self._ending = self._gone = False
         self._waits = 0
 
@@ -91,27 +104,44 @@ class LogProcessor:
                     self._begin()
                 data = os.pread(opened.fileno(), WINDOW, self._place.position)
                 end = self._place.position + len(data)
-                for line in lines_of(data, self._masks, last):
-                    self._print(line)
+                self._print(lines_of(data, self._masks, last))
                 if len(data) < WINDOW:
                     if self._place.seen != end:
                         self._place.seen = end
                         self._keep()
                     return
 
-    def _print(self, line: Line) -> None:
-        """Who is killed before the place is kept doubles that line, with the same id, and loses
-        none.
+    def _print(self, lines: Iterable[Line]) -> None:
+        """As many lines at once as fit in a page."""
+        records, end = b"", self._place.position
+        for line in lines:
+            new = record(line, f"{self._place.generation}:{end}", self._masks)
+            if records and len(records) + len(new) > PAGE:
+                self._put(records, end)
+                records = b""
+            records += new
+            end += line.size
+        if records:
+            self._put(records, end)
+
+    def _put(self, records: bytes, end: int) -> None:
+        """Print what comes from the place to this end of it: who is killed meanwhile finds the end
+        kept, and whether that was before the records were printed or after.
         """
-        # One write a record, so that one of up to 4 KiB is never torn.
-        data = record(line, str(self._place), self._masks)
-        while data:
+        while True:
             try:
-                data = data[os.write(1, data) :]
+                self._printer.ready(records)
+                break
+            except OSError as error:
+                self._fail(f"cannot write to {self._output}: {error.strerror}")
+        self._place.end = end
+        self._keep()
+        while records:
+            try:
+                records = records[self._printer.print(records) :]
             except OSError as error:
                 self._fail(f"cannot print: {error.strerror}")
-        self._place.position += line.size
-        self._place.seen = self._place.position
+        self._place.position = self._place.seen = end
         self._keep()
 
     def _keep(self) -> None:
@@ -126,7 +156,7 @@ class LogProcessor:
     def _begin(self) -> None:
         """The place is the beginning of the next file."""
         self._place.generation += 1
-        self._place.position = self._place.seen = 0
+        self._place.position = self._place.seen = self._place.end = 0
         self._keep()
         self._tidy()
 
@@ -236,10 +266,11 @@ def writes(pid: int, file: Path) -> bool:
     return False
 
 
-def main(log: str, state: str, max_size: str, interval: str, names: str) -> None:
+def main(log: str, state: str, output: str, max_size: str, interval: str, names: str) -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, ENDS)
+    directories = Path(state), Path(output)
     target = os.environ["TARGET"]
-    LogProcessor(Path(log), Path(state), int(max_size), float(interval), names, target).run()
+    LogProcessor(Path(log), *directories, int(max_size), float(interval), names, target).run()
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A hundred thousand lines over kills and rotations: what comes out, how often, and how large."""
+"""A hundred thousand lines over kills and rotations: each comes out once, and the volume stays small."""
 
 import json
 import time
@@ -141,7 +141,7 @@ def taken(process: Process) -> int:
 
 
 @pytest.mark.long
-def test_of_a_hundred_thousand_lines_none_is_lost_over_kills_and_rotations(
+def test_of_a_hundred_thousand_lines_none_is_lost_or_doubled_over_kills_and_rotations(
     local_cluster: Cluster,
     tmp_path_factory: pytest.TempPathFactory,
     capsys: pytest.CaptureFixture[str],
@@ -191,8 +191,8 @@ def test_of_a_hundred_thousand_lines_none_is_lost_over_kills_and_rotations(
             )
         assert numbers.keys() == {*range(1, LINES + 1)}
         assert len(ids) == LINES
-        assert doubles <= len(LIVES)
-        assert len(cut) <= len(LIVES)
+        assert doubles == 0
+        assert cut == []
         assert rotations >= ROTATIONS
         assert largest < room(ARGS)
         assert "made-up-password" not in "".join(lines)

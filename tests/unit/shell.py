@@ -20,6 +20,8 @@ class Shell:
         self.env = {"PATH": path, "TZ": "UTC"}
         self.folder = folder
         self.started: list[subprocess.Popen[str]] = []
+        self.readers: dict[int, subprocess.Popen[bytes]] = {}
+        """Of those whose standard output is a pipe, by process number."""
 
     def start(
         self,
@@ -28,27 +30,35 @@ class Shell:
         *args: object,
         uses: Sequence[str] = (),
         user: int | None = None,
+        piped: bool = False,
         **env: str,
     ) -> subprocess.Popen[str]:
         if (ROOT / "components" / "programs" / f"{name.replace('-', '_')}.py").exists():
-            return self.run(*program(name, container, *args), user=user, **env)
+            return self.run(*program(name, container, *args), user=user, piped=piped, **env)
         _, *command = script(name, container, *args, uses=uses)
-        return self.run("sh", *command, user=user, **env)
+        return self.run("sh", *command, user=user, piped=piped, **env)
 
-    def run(self, *command: str, user: int | None = None, **env: str) -> subprocess.Popen[str]:
-        # Logs go to files, so that no reader keeps a script from ending.
+    def run(
+        self, *command: str, user: int | None = None, piped: bool = False, **env: str
+    ) -> subprocess.Popen[str]:
+        # Logs go to files, so that no reader keeps a script from ending. `piped` has one read
+        # standard output, as a container's runtime does.
         log = (self.folder / f"log-{len(self.started)}").open("w+")
+        reader = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=log) if piped else None
         process = subprocess.Popen(
             command,
             env={**self.env, **env},
             executable=shutil.which(command[0], path=self.env["PATH"]),
-            stdout=log,
+            stdout=reader.stdin if reader else log,
             stderr=log,
             text=True,
             start_new_session=True,
             user=user,
             preexec_fn=_heed_signals,
         )
+        if reader and reader.stdin:
+            reader.stdin.close()
+            self.readers[process.pid] = reader
         process.stdout = log
         self.started.append(process)
         return process
@@ -58,6 +68,9 @@ class Shell:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+        for reader in self.readers.values():
+            reader.kill()
+            reader.wait()
 
 
 def _heed_signals() -> None:

@@ -101,6 +101,21 @@ def test_a_place_may_be_behind_for_a_moment() -> None:
     assert "all 500" in looked(KEEPS_UP, answer=answer)
 
 
+def test_an_app_that_writes_on_is_not_waited_for() -> None:
+    def writes(_container: str, _command: str, now: float) -> str:
+        printed = int(now) * 100
+        return f"1 {printed} {printed} {printed + 100}\n"
+
+    assert looked(KEEPS_UP, answer=writes) == "all 10100 bytes of file 1 are printed"
+
+
+def test_the_next_file_is_begun_once_all_of_one_is_printed() -> None:
+    def rotated(_container: str, _command: str, now: float) -> str:
+        return "1 400 400 500\n" if now < 105 else "2 0 0 20\n"
+
+    assert looked(KEEPS_UP, answer=rotated) == "all 500 bytes of file 1 are printed"
+
+
 @pytest.mark.parametrize(
     ("answer", "seen"),
     [
