@@ -1,4 +1,4 @@
-"""A hundred thousand lines over kills and rotations: each comes out once, and the volume stays small."""
+"""A hundred thousand lines over kills and rotations: each comes out once, the volume is bounded."""
 
 import json
 import time

@@ -213,7 +213,9 @@ def test_told_to_end_it_goes_on_until_the_app_is_gone(pod: Pod) -> None:
 
 
 def test_the_last_lines_of_an_app_that_is_killed_are_printed(pod: Pod) -> None:
-    app = pod.runs(f"n=0; while :; do echo line $((n += 1)); done >>{pod.log}")
+    # With a breath between, so that it has not written more than can be printed in a moment.
+    lines = "echo line $((n += 1)); [ $((n % 100)) -ne 0 ] || sleep 0.01"
+    app = pod.runs(f"n=0; while :; do {lines}; done >>{pod.log}")
     pod.sidecar()
     wait_for(lambda: len(pod.messages) > 10)
     app.kill()
