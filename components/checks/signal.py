@@ -22,7 +22,7 @@ LOOK = 1
 
 STAMPS = 0.5
 """Seconds by which an answer may seem to come before its signal: a line's time is that of its
-reader, each container has one of its own, and on a busy node they are late."""
+reader, each container has one of its own, and on a busy node each may be late."""
 
 # Per process its stat line and its command line.
 _PROCESSES = r"""
