@@ -13,12 +13,8 @@ from .status import statuses
 SIGNALS = 2
 """How many signals a check waits for."""
 
-ANSWER = 5
-"""Seconds within which the app answers a signal, if the next isn't sent before: it does at once,
-but on a busy node it may wait for its share of the CPU."""
-
-LOOK = 1
-"""Seconds between two looks at the processes."""
+ANSWER = 1
+"""Seconds within which the app answers a signal."""
 
 STAMPS = 0.5
 """Seconds by which an answer may seem to come before its signal: a line's time is that of its
@@ -55,14 +51,13 @@ def checks(args: SignalArgs) -> list[Check]:
     """What must be true of a pod of Signal."""
     interval = args.get("interval_seconds", 10)
     message = args.get("message", "Received SIGHUP!").split("\n")[0]
-    soon = min(ANSWER, interval)
 
     def answered(live: Live) -> str:
         start = newest(live, "signal-sender")
         delays: list[float] = []
         while len(delays) < SIGNALS:
             signal = live.until(lambda after=start: _next(live, after, len(delays)))
-            delays.append(live.until(lambda signal=signal: _answered(live, signal, message, soon)))
+            delays.append(live.until(lambda signal=signal: _answered(live, signal, message)))
             start = signal.time
         slowest = max(1, round(max(delays) * 1000))
         return f"{len(delays)} signals, answered within {slowest} ms"
@@ -71,7 +66,7 @@ def checks(args: SignalArgs) -> list[Check]:
         containers, start = _containers(live), newest(live, "signal-sender")
         before, _ = _processes(live)
         # Long intervals need no look a second.
-        pace = max(LOOK, interval / 60)
+        pace = max(ANSWER, interval / 60)
         while True:
             signals = _sent(live, start)
             live.pause(pace, _too_few(live, len(signals)))
@@ -88,7 +83,8 @@ def checks(args: SignalArgs) -> list[Check]:
     return [
         Check(
             "signals answered",
-            f"each line of the sender is answered by {message!r} in the app's log within {soon} s",
+            f"each line of the sender is answered by {message!r} in the app's log"
+            f" within {ANSWER} s",
             SIGNALS * interval + SLACK,
             answered,
         ),
@@ -115,11 +111,11 @@ def _next(live: Live, after: float, sent: int) -> Line:
     return signals[0]
 
 
-def _answered(live: Live, signal: Line, message: str, soon: float) -> float:
+def _answered(live: Live, signal: Line, message: str) -> float:
     """Seconds from a signal to its answer."""
     lines = live.recent_lines("main-app", round(live.elapsed) + 2 * SLACK)
     delays = [line.time - signal.time for line in lines if line.text == message]
-    answers = [delay for delay in delays if -STAMPS < delay <= soon]
+    answers = [delay for delay in delays if -STAMPS < delay <= ANSWER]
     if not answers:
         others = [f"{delay:+.1f} s" for delay in delays if abs(delay) < SLACK] or ["none"]
         raise UnmetError(f"a signal without an answer; those around it: {', '.join(others)}")
