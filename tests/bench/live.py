@@ -1,14 +1,15 @@
 """What is measured on the local cluster: the engine, the kubelet, and what runs idle."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from tests.bench import objects, peers, stacks
 from tests.bench.environment import HELM, kubectl
 from tests.bench.model import Measure, Object
-from tests.bench.process import RUNS, Command, Sample, in_turn, run
+from tests.bench.process import RUNS, Command, Sample, Work, in_turn, run
 from tests.cluster.faults import statuses
 from tests.cluster.project import Cluster, Project
 from tools import engine, paths
@@ -62,6 +63,7 @@ def _deploy(folder: Path, cluster: Cluster) -> Iterator[Measure]:
     with (
         stacks.project(folder / "ours", demos=FIVE) as ours,
         stacks.raw(folder / "alone", _namespace(ours)) as alone,
+        _article(folder / "article", cluster) as article,
     ):
         up = stacks.command(ours, *stacks.UP)
         namespace = "*:Namespace::*"
@@ -83,7 +85,7 @@ def _deploy(folder: Path, cluster: Cluster) -> Iterator[Measure]:
 
         helm = _helm(folder / "helm", ours)
         kube = _kubectl(folder / "kubectl", ours)
-        ups = in_turn(deployed, *(_removed(*peer) for peer in (helm, kube)), least)
+        ups = in_turn(deployed, *(_removed(*peer) for peer in (helm, kube)), least, article)
         name = "up of the five demos until all are ready"
         yield _wall(name, "helm install --wait, the same objects", ups[0], ups[1], 0.7)
         yield _wall(name, "kubectl apply and wait, the same objects", ups[0], ups[2], 2.0)
@@ -98,7 +100,7 @@ def _deploy(folder: Path, cluster: Cluster) -> Iterator[Measure]:
             "down of the five demos, namespace aside",
             "helm uninstall --wait of the article's manifests",
             downs[-RUNS:],
-            _article(folder / "article", cluster),
+            ups[4],
             0.15,
         )
         run(up)
@@ -110,7 +112,7 @@ Peer = tuple[Command, Command]
 """What deploys, and what removes all of it."""
 
 
-def _removed(deploy: Command, remove: Command) -> Callable[[], Sample]:
+def _removed(deploy: Command, remove: Command) -> Work:
     def work() -> Sample:
         sample = run(deploy)
         run(remove)
@@ -152,14 +154,15 @@ def _with_cluster(words: list[str]) -> Command:
     return Command(words, env={"KUBECONFIG": str(paths.KUBECONFIG)})
 
 
-def _article(folder: Path, cluster: Cluster) -> list[Sample]:
-    """What it takes to remove the article's manifests, once all its pods run."""
+@contextmanager
+def _article(folder: Path, cluster: Cluster) -> Generator[Work]:
+    """What removes the article's manifests, once all its pods run."""
     namespace = "bench-article"
     (folder / "templates").mkdir(parents=True)
     (folder / "templates" / "all.yaml").write_text(_ARTICLE.read_text())
     (folder / "Chart.yaml").write_text("{apiVersion: v2, name: article, version: 1.0.0}")
     where = ["--namespace", namespace]
-    install = _with_cluster([HELM, "install", "article", str(folder), *where, "--create-namespace"])
+    install = _with_cluster([HELM, "install", "article", str(folder), *where])
     uninstall = _with_cluster([HELM, "uninstall", "article", *where, "--wait"])
 
     def started() -> bool:
@@ -177,11 +180,11 @@ def _article(folder: Path, cluster: Cluster) -> list[Sample]:
             time.sleep(0.5)
         return run(uninstall)
 
+    cluster.core.create_namespace({"metadata": {"name": namespace}})
     try:
-        (samples,) = in_turn(removed, warm=False)
+        yield removed
     finally:
         cluster.core.delete_namespace(namespace)
-    return samples
 
 
 def _wall(name: str, peer: str, a: list[Sample], b: list[Sample], aim: float | None) -> Measure:

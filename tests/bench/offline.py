@@ -61,22 +61,21 @@ def _many(folder: Path) -> Iterator[Measure]:
     }
     for peer, command in {"ours": ours[MANY], "raw Pulumi": raw[MANY], **others}.items():
         objects.assert_same(peer, made, objects.read(run(command).output))
-    a, b = in_turn(_work(ours[MANY]), _work(raw[MANY]))
+    tenth = ours[MANY // 10]
+    a, b, c, *rest = in_turn(*map(_work, (ours[MANY], raw[MANY], tenth, *others.values())))
     what = f"render of {MANY:,} demo instances, {len(made):,} objects"
     yield _wall(what, "raw Pulumi, the same mocks", a, b, aim=1.1)
     yield _peak(f"peak memory of render, {MANY:,} instances", "raw Pulumi", a, b)
-    for peer, command in others.items():
-        (theirs,) = in_turn(_work(command))
+    for peer, theirs in zip(others, rest, strict=True):
         yield _wall(what, peer, a, theirs)
     few, same = in_turn(_work(ours[10]), _work(raw[10]))
     yield _peak("peak memory of render, 10 instances", "raw Pulumi", few, same)
-    (tenth,) = in_turn(_work(ours[MANY // 10]))
     yield Measure(
         group=GROUP,
         name=f"render of {MANY:,} instances",
         peer=f"10 times that of {MANY // 10}",
         ours=[sample.wall for sample in a],
-        theirs=[10 * sample.wall for sample in tenth],
+        theirs=[10 * sample.wall for sample in c],
         aim=1.0,
     )
 

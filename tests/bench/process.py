@@ -67,12 +67,11 @@ _TIMED = Path(__file__).with_name("timed.py")
 Work = Callable[[], Sample]
 
 
-def in_turn(*sides: Work, runs: int = RUNS, warm: bool = True) -> list[list[Sample]]:
+def in_turn(*sides: Work, runs: int = RUNS) -> list[list[Sample]]:
     """The samples of each side: one of each not counted, then A B, B A, A B and so on, so that
     neither always comes after the other."""
-    if warm:
-        for side in sides:
-            side()
+    for side in sides:
+        side()
     samples: list[list[Sample]] = [[] for _ in sides]
     for number in range(runs):
         order = range(len(sides)) if number % 2 == 0 else reversed(range(len(sides)))
