@@ -79,9 +79,10 @@ class Keeper:
         self.overlap = 60
 
     def rotate(self, token: str) -> None:
-        """Put a token into place as the kubelet does, by a rename."""
-        (self.source / "new").write_text(token)
-        (self.source / "new").rename(self.source / "token")
+        """Put a token into place as the kubelet does, by a rename: one change to be seen."""
+        new = self.source.with_name("new-token")
+        new.write_text(token)
+        new.rename(self.source / "token")
 
     def start(self) -> subprocess.Popen[str]:
         args = [self.source / "token", self.live, 8080, self.nginx.port, self.overlap, 3600]
