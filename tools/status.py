@@ -13,6 +13,10 @@ LOG_LINES = 5
 
 _LOG_CHARACTERS = 1000
 
+_LOG_GONE = ("unable to retrieve container logs", "failed to try resolving symlinks in path")
+"""With status 200, of a container, or of its log alone, that the kubelet has removed meanwhile.
+https://github.com/kubernetes/kubernetes/blob/master/pkg/kubelet/kuberuntime/logs/logs.go"""
+
 
 def is_map(value: Any) -> TypeGuard[Object]:
     """Whether it is a JSON object, whose keys are always text."""
@@ -121,6 +125,11 @@ def containers(pod: Object) -> list[Container]:
 def restarts(pod: Object) -> int:
     """How often its containers have been started again, all together."""
     return sum(container.status["restartCount"] for container in containers(pod))
+
+
+def of_log(answer: str) -> str:
+    """What the kubelet answers when asked for a log, empty if it only says that the log is gone."""
+    return "" if answer.startswith(_LOG_GONE) else answer
 
 
 def tail(text: str) -> str:

@@ -1,5 +1,6 @@
 """The stand-in waits as the published plugin does, and says why something is not ready."""
 
+import asyncio
 import re
 import time
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 from pulumi_kubernetes.core.v1 import ResourceQuota
 
+from tests.cluster.faults import output
 from tests.cluster.provider_stack import (
     Stack,
     apps_api,
@@ -19,6 +21,7 @@ from tests.cluster.provider_stack import (
     pod,
     throw_away,
 )
+from tools.provider.objects import Api, Ref
 
 TIMEOUT_S = 15
 """Long enough for a first crash and its restart."""
@@ -113,6 +116,17 @@ def test_it_says_why_a_pod_is_not_ready_and_the_next_up_repairs_it(stack: Stack)
     repaired = stack.up(lambda: [pod(stack, name) for name in cases])
     assert repaired == {"replace": len(cases)}
     assert stack.up(lambda: [pod(stack, name) for name in cases]) == {"same": len(cases)}
+
+
+def test_a_log_that_is_gone_is_not_taken_for_last_lines(stack: Stack) -> None:
+    spec: dict[str, Any] = {**_one(_crashing("app", "echo the reason")), "restartPolicy": "Never"}
+    stack.up(lambda: pod(stack, "ended", spec))
+    api = Api(core_api().api_client)
+    ended = Ref("v1", "Pod", stack.name, "ended")
+    assert asyncio.run(api.log(ended, "app", False, 5)) == "the reason\n"
+    (log,) = output(core_api().read_namespaced_pod(ended.name, stack.name), "app").iterdir()
+    log.unlink()
+    assert asyncio.run(Api(core_api().api_client).log(ended, "app", False, 5)) == ""
 
 
 def test_it_waits_for_nothing_where_there_is_no_hope(stack: Stack) -> None:

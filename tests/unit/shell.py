@@ -12,6 +12,9 @@ from pathlib import Path
 from components.parts import program, script
 from tools.paths import ROOT
 
+_SHOWN = 2000
+"""Characters of a log."""
+
 
 class Shell:
     """Runs scripts and programs as a container would, each in a session of its own."""
@@ -71,6 +74,10 @@ class Shell:
         for reader in self.readers.values():
             reader.kill()
             reader.wait()
+        # Pytest shows it of a test that has failed.
+        for process in self.started:
+            log = _log(process)
+            print(f"{log.name}:\n{log.read_text(errors='replace')[-_SHOWN:]}")
 
 
 def _heed_signals() -> None:
@@ -80,8 +87,12 @@ def _heed_signals() -> None:
 
 
 def log_of(process: subprocess.Popen[str]) -> str:
+    return _log(process).read_text()
+
+
+def _log(process: subprocess.Popen[str]) -> Path:
     assert process.stdout is not None
-    return Path(process.stdout.name).read_text()
+    return Path(process.stdout.name)
 
 
 def wait_for(condition: Callable[[], object], seconds: float = 5) -> None:

@@ -77,6 +77,19 @@ def test_what_has_just_died_has_its_words_in_the_log_of_now() -> None:
 
 
 @pytest.mark.parametrize(
+    "answer",
+    [
+        "unable to retrieve container logs for containerd://1",
+        'failed to try resolving symlinks in path "/logs/1.log": lstat /logs/1.log: no such file',
+    ],
+)
+def test_that_a_log_is_gone_is_not_taken_for_last_words(answer: str) -> None:
+    status = {"state": {"terminated": ENDED}, "ready": False, "restartCount": 0}
+    (cause,) = named(Cluster(pod(status, ready=False), now=answer))
+    assert cause.endswith("OOMKilled, exit code 137")
+
+
+@pytest.mark.parametrize(
     ("reason", "message"),
     [("FailedMount", 'configmap "x" not found'), ("Evicted", 'exceeds the limit "16Mi"')],
 )

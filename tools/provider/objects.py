@@ -9,7 +9,7 @@ from kubernetes import client
 from urllib3.exceptions import HTTPError
 
 from tools.provider.errors import ApiError, ProviderError
-from tools.status import Object, is_map
+from tools.status import Object, is_map, of_log
 
 FIELD_MANAGER = "pulumi-kubernetes"
 """Who owns the fields that this provider sets; the published plugin's name for it."""
@@ -49,8 +49,6 @@ class Kind:
 
 
 _LOG_ATTEMPTS = 4
-_LOG_GONE = "unable to retrieve container logs"
-"""What the kubelet answers, with status 200, for a container that it has removed meanwhile."""
 
 
 class Api:
@@ -134,10 +132,10 @@ class Api:
             query["previous"] = str(previous).lower()
             path = f"{await self._path(pod)}/log"
             try:
-                text = await asyncio.to_thread(self._send, "GET", path, query)
+                text = of_log(await asyncio.to_thread(self._send, "GET", path, query))
             except ApiError:
                 text = ""
-            if text and not text.startswith(_LOG_GONE):
+            if text:
                 return text
             # A crashing container was just replaced: its log may now be the previous or the next.
             previous = not previous

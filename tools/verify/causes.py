@@ -3,7 +3,7 @@
 import re
 
 from components.checks import UnmetError
-from tools.status import Container, Object, condition, containers, section, tail
+from tools.status import Container, Object, condition, containers, of_log, section, tail
 from tools.verify.cluster import TIMEOUT, Cluster, unmet
 
 _LINES = 50
@@ -109,4 +109,4 @@ def _log(
     except UnmetError:
         # A reason less is no reason to fail.
         return ""
-    return answer.data.decode(errors="replace").strip()
+    return of_log(answer.data.decode(errors="replace")).strip()
