@@ -2,29 +2,31 @@
 
 import json
 import secrets
-import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime
+from dataclasses import dataclass
 from pathlib import Path
-from statistics import median, quantiles
+from statistics import fmean, median, quantiles
 from typing import Any, Literal
 
 from components.parts import once
 from components.workload import PodTemplate, pod_spec
-from tests.bench.environment import kubectl
 from tests.bench.model import Measure, Object
 from tests.bench.process import RUNS
-from tests.cluster.faults import within
+from tests.cluster.faults import ctr, processes, within
 from tests.cluster.project import Cluster, Project, is_ready
 from tests.cluster.reloads import DEMO, directives, watched
-from tools import engine, paths
+from tools import engine
 
 GROUP = "Run"
 CHANGES = 200
-IDLE_MINUTES = 10
-"""The slowest sidecar of the local stack looks around once a minute: one time more or less that
-falls into it is a tenth."""
+_LOOKS = 26
+_EVERY_S = 24
+"""Seconds between them: no multiple of a sidecar's period, or they would see the same moment of it
+each time."""
+_WINDOW = 5
+"""Looks from start to end of a window. Two minutes are whole periods of each sidecar of the local
+stack: the slowest looks around once a minute, and the resizer's app is busy every other one."""
 PUBLISHED = {"mCPU": 10.0, "MiB": 50.0}
 """What the Prometheus operator asks for its config-reloader by default.
 https://github.com/prometheus-operator/prometheus-operator/blob/main/cmd/operator/main.go"""
@@ -169,7 +171,7 @@ _BUSY = {"main-app", "load-generator"}
 
 
 def _idle(folder: Path, cluster: Cluster) -> Iterator[Measure]:
-    """All demos of the local stack at rest, as the kubelet's statistics see each sidecar.
+    """All demos of the local stack at rest, as the kernel counts what each sidecar takes.
 
     They have been up before: what is read of an image for the first time since the node started
     is counted to the container that happens to come first.
@@ -182,19 +184,57 @@ def _idle(folder: Path, cluster: Cluster) -> Iterator[Measure]:
         project.destroy()
         project.up()
         _interpreter(cluster, project.namespace)
-        seen: list[dict[str, tuple[int, datetime, int]]] = []
-        for _ in range(1 + IDLE_MINUTES):
-            time.sleep(60)
-            seen.append(_statistics(project.namespace))
+        time.sleep(60)
+        looks = _looks(_idlers(cluster, project.namespace))
     finally:
         project.destroy()
-    for name in sorted(seen[0]):
-        if name.rpartition("/")[2] in _BUSY:
-            continue
-        (began, start, _), (ended, end, _) = seen[0][name], seen[-1][name]
-        used = (ended - began) / 1e6 / (end - start).total_seconds()
-        yield _held(name, "mCPU", used, 0.1)
-        yield _held(name, "MiB", median(one[name][2] for one in seen) / 2**20, 0.08)
+    for name, seen in sorted(looks.items()):
+        rates = [
+            (end.cpu - start.cpu) / 1e6 / (end.at - start.at)
+            for start, end in zip(seen, seen[_WINDOW:], strict=False)
+        ]
+        yield _held(name, "mCPU", median(rates), 0.1)
+        yield _held(name, "MiB", fmean(look.memory for look in seen) / 2**20, 0.08)
+
+
+@dataclass(frozen=True)
+class _Look:
+    at: float
+    """Seconds."""
+    cpu: int
+    """Nanoseconds of processor that the container has had so far."""
+    memory: int
+    """Bytes of its working set, as the kubelet counts it."""
+
+
+def _idlers(cluster: Cluster, namespace: str) -> dict[str, str]:
+    """containerd's ID of each container to be looked at, by demo and name."""
+    return {
+        f"{pod.metadata.name.rsplit('-demo', 1)[0]}/{name}": process.container
+        for pod in cluster.core.list_namespaced_pod(namespace).items
+        for name, process in processes(pod).items()
+        if name not in _BUSY
+    }
+
+
+def _looks(containers: Mapping[str, str]) -> dict[str, list[_Look]]:
+    found: dict[str, list[_Look]] = {name: [] for name in containers}
+    start = time.monotonic()
+    for number in range(_LOOKS):
+        time.sleep(max(0, start + number * _EVERY_S - time.monotonic()))
+        for name, container in containers.items():
+            found[name].append(_look(container))
+    return found
+
+
+def _look(container: str) -> _Look:
+    # The kubelet has the same figures, but of a moment in the last ten seconds and more.
+    told: Object = json.loads(ctr("tasks", "metrics", "--format", "json", container))
+    at, cpu, memory = time.monotonic(), told["cpu"], told["memory"]
+    if "usage_usec" in cpu:  # cgroup v2
+        return _Look(at, cpu["usage_usec"] * 1000, memory["usage"] - memory.get("inactive_file", 0))
+    used: int = memory["usage"]["usage"]
+    return _Look(at, cpu["usage"]["total"], used - memory.get("total_inactive_file", 0))
 
 
 def _interpreter(cluster: Cluster, namespace: str) -> None:
@@ -213,24 +253,3 @@ _IDLE = """import _signal, time
 _signal.signal(_signal.SIGTERM, _signal.default_int_handler)
 time.sleep(1e6)
 """
-
-
-def _statistics(namespace: str) -> dict[str, tuple[int, datetime, int]]:
-    """CPU time in ns, when, and the working set in bytes, by demo and container."""
-    words = [kubectl(), "--kubeconfig", str(paths.KUBECONFIG), "get"]
-
-    def said(*more: str) -> str:
-        return subprocess.run([*words, *more], capture_output=True, text=True, check=True).stdout
-
-    node = said("nodes", "--output", "jsonpath={.items[0].metadata.name}")
-    summary: Object = json.loads(said("--raw", f"/api/v1/nodes/{node}/proxy/stats/summary"))
-    return {
-        f"{pod['podRef']['name'].rsplit('-demo', 1)[0]}/{item['name']}": (
-            item["cpu"].get("usageCoreNanoSeconds", 0),
-            datetime.fromisoformat(item["cpu"]["time"]),
-            item["memory"].get("workingSetBytes", 0),
-        )
-        for pod in summary["pods"]
-        if pod["podRef"]["namespace"] == namespace
-        for item in pod["containers"]
-    }

@@ -86,7 +86,7 @@ def sandbox(pod: Any) -> Process:
     uid, kind = "io.kubernetes.pod.uid", "io.cri-containerd.kind"
     labels = f'labels."{uid}"=={pod.metadata.uid},labels."{kind}"==sandbox'
     pids = _pids()
-    found = _ctr("containers", "ls", "--quiet", labels).split()
+    found = ctr("containers", "ls", "--quiet", labels).split()
     running = [_process(key, pids[key]) for key in found if key in pids]
     assert len(running) == 1, found
     return running[0]
@@ -153,7 +153,7 @@ def restart(part: str) -> None:
 
 def _pids() -> dict[str, int]:
     """The main process of each container that runs, by containerd's ID."""
-    lines = [line.split() for line in _ctr("tasks", "ls").splitlines()[1:]]
+    lines = [line.split() for line in ctr("tasks", "ls").splitlines()[1:]]
     return {key: int(pid) for key, pid, state in lines if state == "RUNNING"}
 
 
@@ -169,7 +169,8 @@ def _node() -> Record:
     return record
 
 
-def _ctr(*words: str) -> str:
+def ctr(*words: str) -> str:
+    """What containerd's own client prints, of the node's containers."""
     return run(*_ctr_command(*words))
 
 
