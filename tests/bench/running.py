@@ -24,8 +24,8 @@ _SYNCED = 40
 """Pods with a ConfigMap that changes; as many times as there are `CHANGES` in all."""
 _LOOKS = 26
 _EVERY_S = 24
-"""Seconds between them: no multiple of a sidecar's period, or they would see the same moment of it
-each time."""
+"""Seconds between them: no multiple of 5 or 10, the periods of those that start processes, or they
+would see the same moment of them each time."""
 _WINDOW = 5
 """Looks from start to end of a window. Two minutes are whole periods of each sidecar of the local
 stack: the slowest looks around once a minute, and the resizer's app is busy every other one."""
@@ -225,7 +225,7 @@ class _Look:
     cpu: int
     """Nanoseconds of processor that the container has had so far."""
     memory: int
-    """Bytes of its working set, as the kubelet counts it."""
+    """Bytes that it holds, without the file pages that the kernel takes first: its working set."""
 
 
 def _idlers(cluster: Cluster, namespace: str) -> dict[str, str]:
