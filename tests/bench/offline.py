@@ -15,6 +15,7 @@ from tools.paths import ROOT
 GROUP = "Render"
 MANY = 1000
 """Demo instances of a large stack."""
+_TENTH = MANY // 10
 
 
 def measures(folder: Path, say: Callable[[str], None]) -> Iterator[Measure]:
@@ -44,38 +45,42 @@ def _dev(folder: Path) -> Iterator[Measure]:
 def _many(folder: Path) -> Iterator[Measure]:
     config: dict[int, Path] = {}
     listed: dict[int, Path] = {}
-    made: list[Object] = []
-    for number in (10, MANY // 10, MANY):
+    made: dict[int, list[Object]] = {}
+    for number in (10, _TENTH, MANY):
         config[number] = folder / f"{number}.config.json"
         config[number].write_text(json.dumps(objects.configuration(number)))
-        made = objects.rendered("bench", objects.configuration(number))
-        listed[number] = objects.write(made, folder / f"{number}.json")
-    chart = peers.chart(made, MANY, folder / "chart")
-    all_of_them = peers.manifests(made, folder / "kustomize")
+        made[number] = objects.rendered("bench", objects.configuration(number))
+        listed[number] = objects.write(made[number], folder / f"{number}.json")
+    chart = peers.chart(made[MANY], MANY, folder / "chart")
+    # Each object is compared with all before it: of those of MANY it would take half a minute.
+    tenth_of_them = peers.manifests(made[_TENTH], folder / "kustomize")
+    kustomize = Command([kubectl(), "kustomize", str(tenth_of_them.parent)])
     ours = {number: _python("render", "ours", file) for number, file in config.items()}
     raw = {number: _python("render", "raw", file) for number, file in listed.items()}
     others = {
         "helm template": Command([HELM, "template", "bench", str(chart)]),
         "cdk8s": Command([CDK8S, str(SUBJECTS / "synth.py"), str(listed[MANY])], env=CDK8S_ENV),
-        "kubectl kustomize": Command([kubectl(), "kustomize", str(all_of_them.parent)]),
     }
     for peer, command in {"ours": ours[MANY], "raw Pulumi": raw[MANY], **others}.items():
-        objects.assert_same(peer, made, objects.read(run(command).output))
-    tenth = ours[MANY // 10]
-    a, b, c, *rest = in_turn(*map(_work, (ours[MANY], raw[MANY], tenth, *others.values())))
-    what = f"render of {MANY:,} demo instances, {len(made):,} objects"
+        objects.assert_same(peer, made[MANY], objects.read(run(command).output))
+    for peer, command in {"ours": ours[_TENTH], "kubectl kustomize": kustomize}.items():
+        objects.assert_same(peer, made[_TENTH], objects.read(run(command).output))
+    sides = (ours[MANY], raw[MANY], ours[_TENTH], kustomize, *others.values())
+    a, b, tenth, d, *rest = in_turn(*map(_work, sides))
+    what = _instances(MANY, made[MANY])
     yield _wall(what, "raw Pulumi, the same mocks", a, b, aim=1.1)
     yield _peak(f"peak memory of render, {MANY:,} instances", "raw Pulumi", a, b)
     for peer, theirs in zip(others, rest, strict=True):
         yield _wall(what, peer, a, theirs)
+    yield _wall(_instances(_TENTH, made[_TENTH]), "kubectl kustomize", tenth, d)
     few, same = in_turn(_work(ours[10]), _work(raw[10]))
     yield _peak("peak memory of render, 10 instances", "raw Pulumi", few, same)
     yield Measure(
         group=GROUP,
         name=f"render of {MANY:,} instances",
-        peer=f"10 times that of {MANY // 10}",
+        peer=f"10 times that of {_TENTH}",
         ours=[sample.wall for sample in a],
-        theirs=[10 * sample.wall for sample in c],
+        theirs=[10 * sample.wall for sample in tenth],
         aim=1.0,
     )
 
@@ -83,6 +88,10 @@ def _many(folder: Path) -> Iterator[Measure]:
 def profile(folder: Path) -> dict[str, float]:
     """Where the time of a large render goes, by whose code runs."""
     return profiles.shares(folder / f"{MANY}.config.json", folder)
+
+
+def _instances(number: int, made: list[Object]) -> str:
+    return f"render of {number:,} demo instances, {len(made):,} objects"
 
 
 SUBJECTS = Path(__file__).with_name("subjects")
