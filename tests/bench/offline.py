@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.bench import objects, peers, profiles
 from tests.bench.environment import CDK8S, CDK8S_ENV, HELM, kubectl
 from tests.bench.model import Measure, Object
-from tests.bench.process import Command, Sample, Work, in_turn, run
+from tests.bench.process import Command, Sample, in_turn, repeated, run
 from tools.paths import ROOT
 
 GROUP = "Render"
@@ -36,7 +36,7 @@ def _dev(folder: Path) -> Iterator[Measure]:
     synth = Command([CDK8S, str(SUBJECTS / "synth.py"), str(listed)], env=CDK8S_ENV)
     for peer, command in (("ours", ours), ("cdk8s", synth)):
         objects.assert_same(peer, made, objects.read(run(command).output))
-    a, b, c = in_turn(_work(ours), _work(imports), _work(synth))
+    a, b, c = in_turn(*(repeated(command, 3) for command in (ours, imports, synth)))
     what = "render of dev, whole process"
     yield _wall(what, "a process that only imports the same modules", a, b, aim=1.25)
     yield _wall(what, "cdk8s, the same objects", a, c, aim=1.0)
@@ -65,15 +65,21 @@ def _many(folder: Path) -> Iterator[Measure]:
         objects.assert_same(peer, made[MANY], objects.read(run(command).output))
     for peer, command in {"ours": ours[_TENTH], "kubectl kustomize": kustomize}.items():
         objects.assert_same(peer, made[_TENTH], objects.read(run(command).output))
-    sides = (ours[MANY], raw[MANY], ours[_TENTH], kustomize, *others.values())
-    a, b, tenth, d, *rest = in_turn(*map(_work, sides))
+    a, b, tenth, d, *rest = in_turn(
+        repeated(ours[MANY], 1),
+        repeated(raw[MANY], 1),
+        repeated(ours[_TENTH], 3),
+        repeated(kustomize, 5),
+        repeated(others["helm template"], 7),
+        repeated(others["cdk8s"], 3),
+    )
     what = _instances(MANY, made[MANY])
     yield _wall(what, "raw Pulumi, the same mocks", a, b, aim=1.1)
     yield _peak(f"peak memory of render, {MANY:,} instances", "raw Pulumi", a, b)
     for peer, theirs in zip(others, rest, strict=True):
         yield _wall(what, peer, a, theirs)
     yield _wall(_instances(_TENTH, made[_TENTH]), "kubectl kustomize", tenth, d)
-    few, same = in_turn(_work(ours[10]), _work(raw[10]))
+    few, same = in_turn(repeated(ours[10], 1), repeated(raw[10], 1))
     yield _peak("peak memory of render, 10 instances", "raw Pulumi", few, same)
     yield Measure(
         group=GROUP,
@@ -99,10 +105,6 @@ SUBJECTS = Path(__file__).with_name("subjects")
 
 def _python(subject: str, *words: object) -> Command:
     return Command([sys.executable, "-m", f"tests.bench.subjects.{subject}", *map(str, words)])
-
-
-def _work(command: Command) -> Work:
-    return lambda: run(command)
 
 
 _LISTED = """import runpy, sys

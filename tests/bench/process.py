@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import fmean
 from tempfile import TemporaryDirectory
 
 from tools.errors import CommandError
@@ -65,6 +66,22 @@ def run(command: Command) -> Sample:
 _TIMED = Path(__file__).with_name("timed.py")
 
 Work = Callable[[], Sample]
+
+
+def repeated(command: Command, times: int) -> Work:
+    """The mean of so many runs, one after the other: for the second that a short command takes, a
+    processor that others use too is fast or slow by chance."""
+
+    def work() -> Sample:
+        samples = [run(command) for _ in range(times)]
+        return Sample(
+            wall=fmean(sample.wall for sample in samples),
+            cpu=fmean(sample.cpu for sample in samples),
+            peak=fmean(sample.peak for sample in samples),
+            output=samples[-1].output,
+        )
+
+    return work
 
 
 def in_turn(*sides: Work, runs: int = RUNS) -> list[list[Sample]]:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.bench import objects, page, profiles, scale
 from tests.bench.model import Measure, Results, Scale
-from tests.bench.process import Command, Sample, in_turn, run
+from tests.bench.process import Command, Sample, in_turn, repeated, run
 from tests.bench.subjects.registered import register
 from tools.errors import CommandError
 from tools.render import render
@@ -64,6 +64,14 @@ def test_a_process_is_timed_from_outside() -> None:
     assert sample.peak >= 45
     with pytest.raises(CommandError, match="ended with exit code 3:\nwhy"):
         run(Command(["sh", "-c", "echo why; exit 3"]))
+
+
+def test_a_short_command_is_timed_as_the_mean_of_some(tmp_path: Path) -> None:
+    # The first run takes no time, the second 0.4 s.
+    text = f"cd {tmp_path}; if test -e seen; then sleep 0.4; fi; echo run >>seen; cat seen"
+    sample = repeated(Command(["sh", "-c", text]), 2)()
+    assert 0.2 <= sample.wall < 0.4
+    assert sample.output == "run\nrun\n"
 
 
 def test_a_ratio_is_the_median_of_the_pairs() -> None:
