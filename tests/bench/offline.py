@@ -70,7 +70,7 @@ def _many(folder: Path) -> Iterator[Measure]:
         repeated(raw[MANY], 1),
         repeated(ours[_TENTH], 3),
         repeated(kustomize, 5),
-        repeated(others["helm template"], 7),
+        repeated(others["helm template"], 15),
         repeated(others["cdk8s"], 3),
     )
     what = _instances(MANY, made[MANY])
