@@ -29,6 +29,7 @@ def main() -> None:
     def say(text: str) -> None:
         print(f"{time.monotonic() - started:6.0f} s  {text}", file=sys.stderr, flush=True)
 
+    began = environment.processor()
     before = page.read()
     results = Results(
         machine=environment.machine(),
@@ -67,6 +68,8 @@ def main() -> None:
                     results.engine, results.state = scale.profile(part)
     except CommandError as error:
         sys.exit(str(error))
+    spent, stolen = (b - a for a, b in zip(began, environment.processor(), strict=True))
+    results.machine["processor time that its host gave to others"] = f"{stolen / spent:.1%}"
     page.write(results)
     say(f"written: {page.PAGE.name}")
 

@@ -39,6 +39,16 @@ def machine() -> dict[str, str]:
     }
 
 
+def processor() -> tuple[int, int]:
+    """What the machine's processors have spent on anything since its start, and what of it its host
+    gave to others: clock ticks.
+    https://docs.kernel.org/filesystems/proc.html#miscellaneous-kernel-statistics-in-proc-stat
+    """
+    line = Path("/proc/stat").read_text().splitlines()[0].split()
+    user, nice, system, _, _, irq, softirq, stolen = map(int, line[1:9])
+    return user + nice + system + irq + softirq + stolen, stolen
+
+
 def versions() -> dict[str, str]:
     """The version of each program that is timed."""
     packages = (

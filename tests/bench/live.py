@@ -73,7 +73,7 @@ def _deploy(folder: Path, cluster: Cluster) -> Iterator[Measure]:
         down = stacks.command(
             ours, "destroy", "--yes", "--skip-preview", "--exclude", f"**{namespace}*"
         )
-        downs: list[Sample] = []
+        downs: dict[Sample, Sample] = {}
 
         def deployed() -> Sample:
             made: list[Sample] = []
@@ -82,8 +82,9 @@ def _deploy(folder: Path, cluster: Cluster) -> Iterator[Measure]:
                 made.append(run(up))
                 removed.append(run(down))
                 ours.destroy()
-            downs.append(_middle(removed))
-            return _middle(made)
+            sample = _middle(made)
+            downs[sample] = _middle(removed)
+            return sample
 
         def least() -> Sample:
             sample = run(stacks.command(alone, *stacks.UP))
@@ -106,7 +107,7 @@ def _deploy(folder: Path, cluster: Cluster) -> Iterator[Measure]:
         yield _wall(
             "down of the five demos, namespace aside",
             "helm uninstall --wait of the article's manifests",
-            downs[-RUNS:],
+            [downs[sample] for sample in ups[0]],
             ups[4],
             0.15,
         )

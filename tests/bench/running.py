@@ -206,6 +206,8 @@ def _held(name: str, unit: Literal["mCPU", "MiB"], used: float, aim: float) -> M
     )
 
 
+_ROUNDS_S = 60
+"""Seconds within which each sidecar has looked around more than once."""
 _BUSY = {"main-app", "load-generator"}
 """Containers that are no idle sidecars: the apps, and what makes load on purpose."""
 
@@ -213,18 +215,19 @@ _BUSY = {"main-app", "load-generator"}
 def _idle(folder: Path, cluster: Cluster) -> Iterator[Measure]:
     """All demos of the local stack at rest, as the kernel counts what each sidecar takes.
 
-    They have been up before: what is read of an image for the first time since the node started
-    is counted to the container that happens to come first.
+    They have been up before, and have done their rounds: what is read of an image for the first
+    time since the node started is counted to the container that happens to come first.
     https://docs.kernel.org/admin-guide/cgroup-v1/memory.html#shared-page-accounting
     """
     (folder / "idle").mkdir()
     project = Project(folder / "idle")
     try:
         project.up()
+        time.sleep(_ROUNDS_S)
         project.destroy()
         project.up()
         _interpreter(cluster, project.namespace)
-        time.sleep(60)
+        time.sleep(_ROUNDS_S)
         looks = _looks(_idlers(cluster, project.namespace))
     finally:
         project.destroy()

@@ -58,6 +58,15 @@ def test_neither_side_always_comes_second() -> None:
     assert [sample.wall for sample in b] == [4, 5, 8, 9]
 
 
+def test_what_was_disturbed_is_run_again() -> None:
+    # The first is not counted; of the last two tries were made again, as many as there are runs.
+    stolen = [9, 0.1, 5, 2, 3]
+    left = iter(stolen)
+    found = in_turn(lambda: Sample(10, 0, 0, "", next(left)), runs=2)
+    assert [sample.stolen for sample in found[0]] == [0.1, 2]
+    assert next(left, None) is None
+
+
 def test_a_process_is_timed_from_outside() -> None:
     sample = run(Command(["python3", "-c", "import time; x = 'x' * 50_000_000; time.sleep(0.2)"]))
     assert sample.wall >= 0.2 > sample.cpu
@@ -67,13 +76,13 @@ def test_a_process_is_timed_from_outside() -> None:
 
 
 def test_a_short_command_is_timed_as_the_mean_of_some(monkeypatch: pytest.MonkeyPatch) -> None:
-    taken = iter([Sample(1, 2, 30, "first"), Sample(4, 6, 50, "last")])
+    taken = iter([Sample(1, 2, 30, "first", 0.5), Sample(4, 6, 50, "last", 1.5)])
 
     def run(_: Command) -> Sample:
         return next(taken)
 
     monkeypatch.setattr(process, "run", run)
-    assert repeated(Command(["true"]), 2)() == Sample(2.5, 4, 40, "last")
+    assert repeated(Command(["true"]), 2)() == Sample(2.5, 4, 40, "last", 1)
     assert next(taken, None) is None
 
 
