@@ -69,7 +69,9 @@ def main() -> None:
     except CommandError as error:
         sys.exit(str(error))
     spent, stolen = (b - a for a, b in zip(began, environment.processor(), strict=True))
-    results.machine["processor time that its host gave to others"] = f"{stolen / spent:.1%}"
+    results.machine["processor time that its host gave to others"] = (
+        f"{stolen / spent:.1%} ({', '.join(names)})"
+    )
     page.write(results)
     say(f"written: {page.PAGE.name}")
 
