@@ -1,5 +1,6 @@
 """Where the peers are, which versions of all they are, and on what machine."""
 
+import os
 import platform
 import re
 import shutil
@@ -39,14 +40,16 @@ def machine() -> dict[str, str]:
     }
 
 
-def processor() -> tuple[int, int]:
+def processor() -> tuple[float, float]:
     """What the machine's processors have spent on anything since its start, and what of it its host
-    gave to others: clock ticks.
+    gave to others: seconds.
     https://docs.kernel.org/filesystems/proc.html#miscellaneous-kernel-statistics-in-proc-stat
     """
     line = Path("/proc/stat").read_text().splitlines()[0].split()
     user, nice, system, _, _, irq, softirq, stolen = map(int, line[1:9])
-    return user + nice + system + irq + softirq + stolen, stolen
+    spent = user + nice + system + irq + softirq + stolen
+    second = os.sysconf("SC_CLK_TCK")
+    return spent / second, stolen / second
 
 
 def versions() -> dict[str, str]:

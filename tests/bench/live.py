@@ -9,7 +9,7 @@ from typing import Any
 from tests.bench import objects, peers, stacks
 from tests.bench.environment import HELM, kubectl
 from tests.bench.model import Measure, Object
-from tests.bench.process import RUNS, Command, Sample, Work, in_turn, run
+from tests.bench.process import RUNS, Command, Sample, Work, in_turn, run, stolen
 from tests.cluster.faults import statuses
 from tests.cluster.project import Cluster, Project
 from tools import engine, paths
@@ -22,8 +22,8 @@ _PODS = 5
 _PREVIEWS = 3 * RUNS
 """A tenth of a second is looked for in three, and single runs differ by as much."""
 _TIMES = 3
-"""The project's up and down in a turn, of which the middle one counts: the kubelet looks at its
-containers once a second, and a down takes two."""
+"""An up and a down in a turn, of which the middle one counts: the kubelet looks at its containers
+once a second, and a down takes two."""
 
 
 def measures(folder: Path, say: Callable[[str], None]) -> Iterator[Measure]:
@@ -103,6 +103,7 @@ def _deploy(folder: Path, cluster: Cluster) -> Iterator[Measure]:
             peer="up of the namespace alone by raw Pulumi, then kubectl apply and wait",
             ours=[sample.wall for sample in ups[0]],
             theirs=[a.wall + b.wall for a, b in zip(ups[3], ups[2], strict=True)],
+            stolen=stolen(ups[0], ups[2]),
         )
         yield _wall(
             "down of the five demos, namespace aside",
@@ -122,9 +123,11 @@ Peer = tuple[Command, Command]
 
 def _removed(deploy: Command, remove: Command) -> Work:
     def work() -> Sample:
-        sample = run(deploy)
-        run(remove)
-        return sample
+        made: list[Sample] = []
+        for _ in range(_TIMES):
+            made.append(run(deploy))
+            run(remove)
+        return _middle(made)
 
     return work
 
@@ -201,4 +204,12 @@ def _middle(samples: list[Sample]) -> Sample:
 
 def _wall(name: str, peer: str, a: list[Sample], b: list[Sample], aim: float | None) -> Measure:
     ours, theirs = [sample.wall for sample in a], [sample.wall for sample in b]
-    return Measure(group=GROUP, name=name, peer=peer, ours=ours, theirs=theirs, aim=aim)
+    return Measure(
+        group=GROUP,
+        name=name,
+        peer=peer,
+        ours=ours,
+        theirs=theirs,
+        aim=aim,
+        stolen=stolen(a, b),
+    )

@@ -27,6 +27,8 @@ class Measure(BaseModel):
     """The peer's, run by run; one alone is a published or a fixed figure."""
     aim: float | None = None
     """The ratio not to be exceeded; None is reported without one."""
+    stolen: list[float] = Field(default_factory=list[float])
+    """Share of each pair's time that the machine's host gave to others; empty if not known."""
     note: str = ""
     """What the figures don't say."""
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.bench import objects, peers, profiles
 from tests.bench.environment import CDK8S, CDK8S_ENV, HELM, kubectl
 from tests.bench.model import Measure, Object
-from tests.bench.process import Command, Sample, in_turn, repeated, run
+from tests.bench.process import Command, Sample, in_turn, repeated, run, stolen
 from tools.paths import ROOT
 
 GROUP = "Render"
@@ -89,6 +89,7 @@ def _many(folder: Path) -> Iterator[Measure]:
         ours=[sample.wall for sample in a],
         theirs=[10 * sample.wall for sample in tenth],
         aim=1.0,
+        stolen=stolen(a, tenth),
     )
 
 
@@ -129,7 +130,15 @@ def _wall(
     name: str, peer: str, a: list[Sample], b: list[Sample], aim: float | None = None
 ) -> Measure:
     ours, theirs = [sample.wall for sample in a], [sample.wall for sample in b]
-    return Measure(group=GROUP, name=name, peer=peer, ours=ours, theirs=theirs, aim=aim)
+    return Measure(
+        group=GROUP,
+        name=name,
+        peer=peer,
+        ours=ours,
+        theirs=theirs,
+        aim=aim,
+        stolen=stolen(a, b),
+    )
 
 
 def _peak(name: str, peer: str, a: list[Sample], b: list[Sample]) -> Measure:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
 from tempfile import TemporaryDirectory
+from typing import Protocol, TypeVar
 
 from tools.errors import CommandError
 from tools.paths import ROOT
@@ -91,7 +92,29 @@ STOLEN = 0.02
 """Share of a run's time above which the machine wasn't idle."""
 
 
-def in_turn(*sides: Work, runs: int = RUNS) -> list[list[Sample]]:
+class Timed(Protocol):
+    """Anything that took time."""
+
+    @property
+    def wall(self) -> float:
+        """Seconds."""
+        ...
+
+    @property
+    def stolen(self) -> float:
+        """Seconds of processor that the machine's host gave to others meanwhile."""
+        ...
+
+
+_Timed = TypeVar("_Timed", bound=Timed)
+
+
+def stolen(a: Sequence[Timed], b: Sequence[Timed]) -> list[float]:
+    """The larger share of each pair's."""
+    return [max(x.stolen / x.wall, y.stolen / y.wall) for x, y in zip(a, b, strict=True)]
+
+
+def in_turn(*sides: Callable[[], _Timed], runs: int = RUNS) -> list[list[_Timed]]:
     """The samples of each side: one of each not counted, then A B, B A, A B and so on, so that
     neither always comes after the other.
 
@@ -101,7 +124,7 @@ def in_turn(*sides: Work, runs: int = RUNS) -> list[list[Sample]]:
     for side in sides:
         side()
     spare = runs
-    samples: list[list[Sample]] = [[] for _ in sides]
+    samples: list[list[_Timed]] = [[] for _ in sides]
     for number in range(runs):
         order = range(len(sides)) if number % 2 == 0 else reversed(range(len(sides)))
         for index in order:

@@ -67,6 +67,11 @@ def test_what_was_disturbed_is_run_again() -> None:
     assert next(left, None) is None
 
 
+def test_a_pair_is_as_disturbed_as_the_worse_of_it() -> None:
+    a, b = [Sample(2, 0, 0, "", 1), Sample(1, 0, 0, "")], [Sample(1, 0, 0, "")] * 2
+    assert process.stolen(a, b) == process.stolen(b, a) == [0.5, 0]
+
+
 def test_a_process_is_timed_from_outside() -> None:
     sample = run(Command(["python3", "-c", "import time; x = 'x' * 50_000_000; time.sleep(0.2)"]))
     assert sample.wall >= 0.2 > sample.cpu
