@@ -3,18 +3,20 @@
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from tests.bench import objects, peers, stacks
 from tests.bench.environment import HELM, kubectl
 from tests.bench.model import Measure, Object
-from tests.bench.process import RUNS, Command, Sample, Work, in_turn, run, stolen
+from tests.bench.process import RUNS, Command, Sample, Work, in_turn, mean, run, stolen, wall
 from tests.cluster.faults import statuses
 from tests.cluster.project import Cluster, Project
 from tools import engine, paths
 
 GROUP = "Deploy"
+_wall = partial(wall, GROUP)
 FIVE: Object = {demo: {} for demo in objects.DEMOS}
 _ARTICLE = Path(__file__).with_name("article.yaml")
 _PODS = 5
@@ -22,8 +24,8 @@ _PODS = 5
 _PREVIEWS = 3 * RUNS
 """A tenth of a second is looked for in three, and single runs differ by as much."""
 _TIMES = 3
-"""An up and a down in a turn, of which the middle one counts: the kubelet looks at its containers
-once a second, and a down takes two."""
+"""Ups and downs in a turn, of which the mean counts: the kubelet looks at its containers once a
+second, so that each takes a second more or less by chance."""
 
 
 def measures(folder: Path, say: Callable[[str], None]) -> Iterator[Measure]:
@@ -82,8 +84,8 @@ def _deploy(folder: Path, cluster: Cluster) -> Iterator[Measure]:
                 made.append(run(up))
                 removed.append(run(down))
                 ours.destroy()
-            sample = _middle(made)
-            downs[sample] = _middle(removed)
+            sample = mean(made)
+            downs[sample] = mean(removed)
             return sample
 
         def least() -> Sample:
@@ -127,7 +129,7 @@ def _removed(deploy: Command, remove: Command) -> Work:
         for _ in range(_TIMES):
             made.append(run(deploy))
             run(remove)
-        return _middle(made)
+        return mean(made)
 
     return work
 
@@ -196,20 +198,3 @@ def _article(folder: Path, cluster: Cluster) -> Generator[Work]:
         yield removed
     finally:
         cluster.core.delete_namespace(namespace)
-
-
-def _middle(samples: list[Sample]) -> Sample:
-    return sorted(samples, key=lambda sample: sample.wall)[len(samples) // 2]
-
-
-def _wall(name: str, peer: str, a: list[Sample], b: list[Sample], aim: float | None) -> Measure:
-    ours, theirs = [sample.wall for sample in a], [sample.wall for sample in b]
-    return Measure(
-        group=GROUP,
-        name=name,
-        peer=peer,
-        ours=ours,
-        theirs=theirs,
-        aim=aim,
-        stolen=stolen(a, b),
-    )

@@ -4,15 +4,17 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 from tests.bench import objects, peers, profiles
 from tests.bench.environment import CDK8S, CDK8S_ENV, HELM, kubectl
 from tests.bench.model import Measure, Object
-from tests.bench.process import Command, Sample, in_turn, repeated, run, stolen
+from tests.bench.process import Command, Sample, in_turn, repeated, run, stolen, wall
 from tools.paths import ROOT
 
 GROUP = "Render"
+_wall = partial(wall, GROUP)
 MANY = 1000
 """Demo instances of a large stack."""
 _TENTH = MANY // 10
@@ -124,21 +126,6 @@ def _modules(words: Sequence[str]) -> list[str]:
     told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stderr
     names = [line[1:] for line in told.splitlines() if line.startswith(">")]
     return [name for name in names if name not in ("__main__", "tools.__main__")]
-
-
-def _wall(
-    name: str, peer: str, a: list[Sample], b: list[Sample], aim: float | None = None
-) -> Measure:
-    ours, theirs = [sample.wall for sample in a], [sample.wall for sample in b]
-    return Measure(
-        group=GROUP,
-        name=name,
-        peer=peer,
-        ours=ours,
-        theirs=theirs,
-        aim=aim,
-        stolen=stolen(a, b),
-    )
 
 
 def _peak(name: str, peer: str, a: list[Sample], b: list[Sample]) -> Measure:

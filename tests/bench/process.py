@@ -11,6 +11,7 @@ from statistics import fmean
 from tempfile import TemporaryDirectory
 from typing import Protocol, TypeVar
 
+from tests.bench.model import Group, Measure
 from tools.errors import CommandError
 from tools.paths import ROOT
 
@@ -75,17 +76,18 @@ def repeated(command: Command, times: int) -> Work:
     """The mean of so many runs, one after the other: for the second that a short command takes, a
     processor that others use too is fast or slow by chance."""
 
-    def work() -> Sample:
-        samples = [run(command) for _ in range(times)]
-        return Sample(
-            wall=fmean(sample.wall for sample in samples),
-            cpu=fmean(sample.cpu for sample in samples),
-            peak=fmean(sample.peak for sample in samples),
-            output=samples[-1].output,
-            stolen=fmean(sample.stolen for sample in samples),
-        )
+    return lambda: mean([run(command) for _ in range(times)])
 
-    return work
+
+def mean(samples: Sequence[Sample]) -> Sample:
+    """Of all of them, with the last one's output."""
+    return Sample(
+        wall=fmean(sample.wall for sample in samples),
+        cpu=fmean(sample.cpu for sample in samples),
+        peak=fmean(sample.peak for sample in samples),
+        output=samples[-1].output,
+        stolen=fmean(sample.stolen for sample in samples),
+    )
 
 
 STOLEN = 0.02
@@ -112,6 +114,26 @@ _Timed = TypeVar("_Timed", bound=Timed)
 def stolen(a: Sequence[Timed], b: Sequence[Timed]) -> list[float]:
     """The larger share of each pair's."""
     return [max(x.stolen / x.wall, y.stolen / y.wall) for x, y in zip(a, b, strict=True)]
+
+
+def wall(
+    group: Group,
+    name: str,
+    peer: str,
+    a: Sequence[Timed],
+    b: Sequence[Timed],
+    aim: float | None = None,
+) -> Measure:
+    """How long one side took beside the other."""
+    return Measure(
+        group=group,
+        name=name,
+        peer=peer,
+        ours=[sample.wall for sample in a],
+        theirs=[sample.wall for sample in b],
+        aim=aim,
+        stolen=stolen(a, b),
+    )
 
 
 def in_turn(*sides: Callable[[], _Timed], runs: int = RUNS) -> list[list[_Timed]]:

@@ -3,11 +3,11 @@
 import json
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import fmean, median, quantiles
+from statistics import fmean, quantiles
 from threading import Event
 from typing import Any, Literal
 
@@ -25,13 +25,14 @@ GROUP = "Run"
 CHANGES = 200
 _SYNCED = 40
 """Pods with a ConfigMap that changes; as many times as there are `CHANGES` in all."""
-_LOOKS = 26
 _EVERY_S = 24
-"""Seconds between them: no multiple of 5 or 10, the periods of those that start processes, or they
-would see the same moment of them each time."""
-_WINDOW = 5
-"""Looks from start to end of a window. Two minutes are whole periods of each sidecar of the local
-stack: the slowest looks around once a minute, and the resizer's app is busy every other one."""
+"""Seconds between looks at what idles: no multiple of 5 or 10, the periods of those that start
+processes, or they would see the same moment of them each time."""
+_LOOKS = 26
+"""Ten minutes are whole periods of each sidecar of the local stack: the slowest looks around once a
+minute, and the resizer's app is busy every other one."""
+_COPIES = 3
+"""Of each idle demo: what is done once a minute takes more or less by chance."""
 PUBLISHED = {"mCPU": 10.0, "MiB": 50.0}
 """What the Prometheus operator asks for its config-reloader by default.
 https://github.com/prometheus-operator/prometheus-operator/blob/main/cmd/operator/main.go"""
@@ -228,19 +229,22 @@ _BUSY = {"main-app", "load-generator"}
 """Containers that are no idle sidecars: the apps, and what makes load on purpose."""
 
 
-def _idle(folder: Path, cluster: Cluster) -> Iterator[Measure]:
-    """All demos of the local stack at rest, as the kernel counts what each sidecar takes.
+_LOADED = {"resource", "resize"}
+"""Demos that make load on purpose."""
 
-    They have been up before, and have done their rounds: what is read of an image for the first
-    time since the node started is counted to the container that happens to come first.
-    https://docs.kernel.org/admin-guide/cgroup-v1/memory.html#shared-page-accounting
-    """
+
+def _idle(folder: Path, cluster: Cluster) -> Iterator[Measure]:
+    """All demos of the local stack at rest, as the kernel counts what each sidecar takes."""
     (folder / "idle").mkdir()
     project = Project(folder / "idle")
+    demos: Object = project.config["sidecar-powers:demos"]
+    copies = {
+        f"{key}-{number}": {"demo": key, **settings}
+        for key, settings in demos.items()
+        for number in range(1 if key in _LOADED else _COPIES)
+    }
+    project.configure(demos=copies)
     try:
-        project.up()
-        time.sleep(_ROUNDS_S)
-        project.destroy()
         project.up()
         _interpreter(cluster, project.namespace)
         time.sleep(_ROUNDS_S)
@@ -248,55 +252,69 @@ def _idle(folder: Path, cluster: Cluster) -> Iterator[Measure]:
     finally:
         project.destroy()
     for name, seen in sorted(looks.items()):
-        rates = [
-            (end.cpu - start.cpu) / 1e6 / (end.at - start.at)
-            for start, end in zip(seen, seen[_WINDOW:], strict=False)
-        ]
-        yield _held(name, "mCPU", median(rates), 0.1)
-        yield _held(name, "MiB", fmean(look.memory for look in seen) / 2**20, 0.08)
+        yield _held(name, "mCPU", fmean(map(_rate, seen)), 0.1)
+        memory = fmean(moment.memory for copy in seen for moment in copy)
+        yield _held(name, "MiB", memory / 2**20, 0.08)
 
 
 @dataclass(frozen=True)
-class _Look:
+class Look:
+    """What a container has had and holds."""
+
     at: float
     """Seconds."""
     cpu: int
     """Nanoseconds of processor that the container has had so far."""
     memory: int
-    """Bytes that it holds, without the file pages that the kernel takes first: its working set."""
+    """Bytes that only giving up the container would free: what its processes have written, what
+    the kernel keeps for them, and its files in memory. The pages of other files are the node's:
+    who reads one first has it counted, whoever else reads it."""
 
 
-def _idlers(cluster: Cluster, namespace: str) -> dict[str, str]:
-    """containerd's ID of each container to be looked at, by demo and name."""
-    return {
-        f"{pod.metadata.name.rsplit('-demo', 1)[0]}/{name}": process.container
-        for pod in cluster.core.list_namespaced_pod(namespace).items
-        for name, process in processes(pod).items()
-        if name not in _BUSY
-    }
+def _rate(seen: Sequence[Look]) -> float:
+    """Thousandths of a processor."""
+    return (seen[-1].cpu - seen[0].cpu) / 1e6 / (seen[-1].at - seen[0].at)
 
 
-def _looks(containers: Mapping[str, str]) -> dict[str, list[_Look]]:
-    found: dict[str, list[_Look]] = {name: [] for name in containers}
-    start = time.monotonic()
-    for number in range(_LOOKS):
-        time.sleep(max(0, start + number * _EVERY_S - time.monotonic()))
-        for name, container in containers.items():
-            found[name].append(_look(container))
+def _idlers(cluster: Cluster, namespace: str) -> dict[str, list[str]]:
+    """containerd's IDs of the containers to be looked at, by demo and name."""
+    found: dict[str, list[str]] = {}
+    for pod in cluster.core.list_namespaced_pod(namespace).items:
+        demo = pod.metadata.name.rsplit("-demo", 1)[0].rpartition("-")[0]
+        for name, process in processes(pod).items():
+            if name not in _BUSY:
+                found.setdefault(f"{demo}/{name}", []).append(process.container)
     return found
 
 
-def _look(container: str) -> _Look:
+def _looks(containers: Mapping[str, Sequence[str]]) -> dict[str, list[list[Look]]]:
+    """What is seen of each copy of a container."""
+    found: dict[str, list[list[Look]]] = {
+        name: [[] for _ in ids] for name, ids in containers.items()
+    }
+    start = time.monotonic()
+    for number in range(_LOOKS):
+        time.sleep(max(0, start + number * _EVERY_S - time.monotonic()))
+        for name, ids in containers.items():
+            for seen, container in zip(found[name], ids, strict=True):
+                seen.append(look(container))
+    return found
+
+
+def look(container: str) -> Look:
+    """At a container of the node, by containerd's ID."""
     # The kubelet has the same figures, but of a moment in the last ten seconds and more.
     told: Object = json.loads(ctr("tasks", "metrics", "--format", "json", container))
     at, cpu, memory = time.monotonic(), told["cpu"], told["memory"]
     if "usage_usec" in cpu:  # cgroup v2
-        return _Look(at, cpu["usage_usec"] * 1000, memory["usage"] - memory.get("inactive_file", 0))
+        pages = sum(memory.get(name, 0) for name in ("active_file", "inactive_file"))
+        return Look(at, cpu["usage_usec"] * 1000, memory["usage"] - pages)
     # Not its `usage`, in which each processor has up to a quarter of a MiB in reserve.
     # https://docs.kernel.org/admin-guide/cgroup-v1/memory.html#usage-in-bytes
     held: int = memory.get("total_rss", 0) + memory.get("total_cache", 0)
-    held += memory["kernel"].get("usage", 0) - memory.get("total_inactive_file", 0)
-    return _Look(at, cpu["usage"]["total"], held)
+    held += memory["kernel"].get("usage", 0)
+    pages = sum(memory.get(f"total_{name}", 0) for name in ("active_file", "inactive_file"))
+    return Look(at, cpu["usage"]["total"], held - pages)
 
 
 def _interpreter(cluster: Cluster, namespace: str) -> None:
@@ -307,7 +325,7 @@ def _interpreter(cluster: Cluster, namespace: str) -> None:
         "command": ["python3", "-I", "-S", "-c", _IDLE],
     }
     spec = _spec(PodTemplate(app=app, sidecars=[]))
-    body = {"metadata": {"name": "python3-demo"}, "spec": spec}
+    body = {"metadata": {"name": "python3-0-demo"}, "spec": spec}
     cluster.core.create_namespaced_pod(namespace, body)
 
 

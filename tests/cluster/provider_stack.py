@@ -3,10 +3,10 @@
 import os
 import shutil
 import signal
-import threading
 import time
 import uuid
 from collections.abc import Callable, Generator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -16,6 +16,7 @@ from kubernetes import client, config
 from pulumi import CustomTimeouts, ResourceOptions, automation
 from pulumi.runtime import _grpc_settings
 
+from tests.cluster.faults import within
 from tools import toolchain
 from tools.paths import CONTEXT, KUBECONFIG, ROOT
 
@@ -112,17 +113,21 @@ class Stack:
         operation()
         return time.monotonic() - start
 
-    def interrupt(self, seconds: float) -> None:
-        """Press Ctrl-C in the CLI after a while, in the background."""
+    def interrupt(self, ready: Callable[[], Any]) -> Future[float]:
+        """Press Ctrl-C in the CLI once something is so, in the background; tells the moment."""
 
-        def press() -> None:
-            time.sleep(seconds)
+        def press() -> float:
+            within(60, ready)
             for line in Path(f"/proc/{os.getpid()}/task").glob("*/children"):
                 for child in line.read_text().split():
                     if b"pulumi" in Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0")[0]:
                         os.kill(int(child), signal.SIGINT)
+            return time.monotonic()
 
-        threading.Thread(target=press, daemon=True).start()
+        pool = ThreadPoolExecutor(1)
+        pressed = pool.submit(press)
+        pool.shutdown(wait=False)
+        return pressed
 
     def _run(self, operation: str, program: Program | None = None) -> Any:
         self.events, self.operations = [], {}

@@ -1,13 +1,14 @@
 """The benchmarks do equal work on both sides, in turn, and their page says what was found."""
 
 import copy
+import json
 from functools import partial
 from pathlib import Path
 
 import pytest
 
-from tests.bench import objects, page, process, profiles, scale
-from tests.bench.model import Measure, Results, Scale
+from tests.bench import objects, page, process, profiles, running, scale
+from tests.bench.model import Measure, Object, Results, Scale
 from tests.bench.process import Command, Sample, in_turn, repeated, run
 from tests.bench.subjects.registered import register
 from tools.errors import CommandError
@@ -70,6 +71,9 @@ def test_what_was_disturbed_is_run_again() -> None:
 def test_a_pair_is_as_disturbed_as_the_worse_of_it() -> None:
     a, b = [Sample(2, 0, 0, "", 1), Sample(1, 0, 0, "")], [Sample(1, 0, 0, "")] * 2
     assert process.stolen(a, b) == process.stolen(b, a) == [0.5, 0]
+    timed = process.wall("Render", "a render", "a peer", a, b, aim=2)
+    assert (timed.ours, timed.theirs, timed.stolen) == ([2, 1], [1, 1], [0.5, 0])
+    assert timed.met
 
 
 def test_a_process_is_timed_from_outside() -> None:
@@ -89,6 +93,36 @@ def test_a_short_command_is_timed_as_the_mean_of_some(monkeypatch: pytest.Monkey
     monkeypatch.setattr(process, "run", run)
     assert repeated(Command(["true"]), 2)() == Sample(2.5, 4, 40, "last", 1)
     assert next(taken, None) is None
+
+
+V1: Object = {
+    "cpu": {"usage": {"total": 5000}},
+    "memory": {
+        "total_rss": 100,
+        "total_cache": 80,
+        "total_active_file": 40,
+        "total_inactive_file": 30,
+        "kernel": {"usage": 7},
+        "usage": {"usage": 999},
+    },
+}
+V2: Object = {
+    "cpu": {"usage_usec": 5},
+    "memory": {"usage": 187, "active_file": 40, "inactive_file": 30},
+}
+
+
+@pytest.mark.parametrize("metrics", [V1, V2])
+def test_what_idles_holds_no_pages_of_files(
+    monkeypatch: pytest.MonkeyPatch, metrics: Object
+) -> None:
+    def ctr(*_: str) -> str:
+        return json.dumps(metrics)
+
+    monkeypatch.setattr(running, "ctr", ctr)
+    seen = running.look("a container")
+    # A file in memory is no file to read again: of 80 bytes of cache, 10.
+    assert (seen.cpu, seen.memory) == (5000, 100 + 10 + 7)
 
 
 def test_a_ratio_is_the_median_of_the_pairs() -> None:
