@@ -1,7 +1,8 @@
-"""Takes all figures and writes docs/benchmarks.*: python -m tests.bench [render] [deploy] [run].
+"""Takes all figures and writes docs/benchmarks.*: python -m tests.bench [PART...].
 
-A part that is named replaces its figures, and those of the other parts stay. `growth` and `scale`
-are taken only if they are named: they take longer than all others.
+A part that is named, of `render`, `deploy`, `run` and `idle`, replaces its figures, and those of
+the other parts stay. `growth` and `scale` are taken only if they are named: they take longer than
+all others.
 """
 
 import sys
@@ -14,7 +15,12 @@ from tests.bench.model import Measure, Results
 from tools import cluster
 from tools.errors import CommandError
 
-PARTS = {"render": offline.measures, "deploy": live.measures, "run": running.measures}
+PARTS = {
+    "render": offline.measures,
+    "deploy": live.measures,
+    "run": running.measures,
+    "idle": running.idle,
+}
 NAMED = {"growth": scale.growth}
 
 
@@ -62,7 +68,7 @@ def main() -> None:
                 results.replace(taken)
                 if name == "render":
                     results.profile = offline.profile(part)
-                if name == "run":
+                if name == "idle":
                     results.programs = profiles.memory()
                 if name == "growth":
                     results.engine, results.state = scale.profile(part)

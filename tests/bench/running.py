@@ -31,22 +31,23 @@ processes, or they would see the same moment of them each time."""
 _LOOKS = 26
 """Ten minutes are whole periods of each sidecar of the local stack: the slowest looks around once a
 minute, and the resizer's app is busy every other one."""
-_COPIES = 3
+_COPIES = 4
 """Of each idle demo: what is done once a minute takes more or less by chance."""
+_APART_S = 75
+"""Seconds between them, so that their rounds are spread over the minute: what else happens in a
+certain second of it would be in each round of all that have started together."""
 PUBLISHED = {"mCPU": 10.0, "MiB": 50.0}
 """What the Prometheus operator asks for its config-reloader by default.
 https://github.com/prometheus-operator/prometheus-operator/blob/main/cmd/operator/main.go"""
 
 
 def measures(folder: Path, say: Callable[[str], None]) -> Iterator[Measure]:
-    """Start pods, change a file, look at what idles."""
+    """Start pods, change a file."""
     cluster = Cluster()
     say("pods with more and more sidecars")
     yield from _starts(cluster)
     say("a file that changes")
     yield from _changes(folder, cluster)
-    say("idle sidecars")
-    yield from _idle(folder, cluster)
 
 
 def _starts(cluster: Cluster) -> Iterator[Measure]:
@@ -227,27 +228,30 @@ _ROUNDS_S = 60
 """Seconds within which each sidecar has looked around more than once."""
 _BUSY = {"main-app", "load-generator"}
 """Containers that are no idle sidecars: the apps, and what makes load on purpose."""
-
-
 _LOADED = {"resource", "resize"}
 """Demos that make load on purpose."""
 
 
-def _idle(folder: Path, cluster: Cluster) -> Iterator[Measure]:
+def idle(folder: Path, say: Callable[[str], None]) -> Iterator[Measure]:
     """All demos of the local stack at rest, as the kernel counts what each sidecar takes."""
-    (folder / "idle").mkdir()
-    project = Project(folder / "idle")
+    cluster, project = Cluster(), Project(folder)
     demos: Object = project.config["sidecar-powers:demos"]
-    copies = {
-        f"{key}-{number}": {"demo": key, **settings}
-        for key, settings in demos.items()
-        for number in range(1 if key in _LOADED else _COPIES)
-    }
-    project.configure(demos=copies)
+    copies: Object = {}
+    started = time.monotonic()
     try:
-        project.up()
+        for number in range(_COPIES):
+            time.sleep(max(0, started + number * _APART_S - time.monotonic()))
+            say(f"idle sidecars, copy {number + 1} of {_COPIES}")
+            copies |= {
+                f"{key}-{number}": {"demo": key, **settings}
+                for key, settings in demos.items()
+                if number == 0 or key not in _LOADED
+            }
+            project.configure(demos=copies)
+            project.up()
         _interpreter(cluster, project.namespace)
         time.sleep(_ROUNDS_S)
+        say("idle sidecars, all there")
         looks = _looks(_idlers(cluster, project.namespace))
     finally:
         project.destroy()
