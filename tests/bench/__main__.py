@@ -37,6 +37,7 @@ def main() -> None:
 
     began = environment.processor()
     before = page.read()
+    found: list[Measure] = []
     results = Results(
         machine=environment.machine(),
         versions=environment.versions(),
@@ -56,16 +57,19 @@ def main() -> None:
                 part.mkdir()
                 if name == "scale":
                     results.scales = []
-                    for found in scale.scales(part, say):
-                        results.scales.append(found)
+                    for size in scale.scales(part, say):
+                        results.scales.append(size)
                         # Who ends it early has what there is.
                         page.write(results)
                     continue
                 taken: list[Measure] = []
-                for measure in parts[name](part, say):
-                    taken.append(measure)
-                    say(f"{measure.name}: {page.ratio(measure.ratio)} of {measure.peer}")
+                with environment.Pace() as pace:
+                    for measure in parts[name](part, say):
+                        measure.pace = pace.milliseconds()
+                        taken.append(measure)
+                        say(f"{measure.name}: {page.ratio(measure.ratio)} of {measure.peer}")
                 results.replace(taken)
+                found += taken
                 if name == "render":
                     results.profile = offline.profile(part)
                 if name == "idle":
@@ -80,6 +84,8 @@ def main() -> None:
     )
     page.write(results)
     say(f"written: {page.PAGE.name}")
+    for line in page.compared(found, before) if before else ():
+        say(line)
 
 
 if __name__ == "__main__":

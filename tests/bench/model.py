@@ -8,6 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 Group = Literal["Render", "Deploy", "Run", "Idle", "Growth"]
 
+REPEATS = 1.15
+"""What two runs may differ by."""
+
 
 class Measure(BaseModel):
     """A figure of ours beside that of a peer doing the same work, taken in turn."""
@@ -29,6 +32,8 @@ class Measure(BaseModel):
     """The ratio not to be exceeded; None is reported without one."""
     stolen: list[float] = Field(default_factory=list[float])
     """Share of each pair's time that the machine's host gave to others; empty if not known."""
+    pace: float | None = None
+    """Milliseconds that a fixed piece of work took meanwhile; None if not known."""
     note: str = ""
     """What the figures don't say."""
 
@@ -42,6 +47,11 @@ class Measure(BaseModel):
     def met(self) -> bool:
         """Whether its aim is met; true where it has none."""
         return self.aim is None or self.ratio <= self.aim
+
+    def repeats(self, before: "Measure") -> bool:
+        """Whether the larger of both ratios is at most `REPEATS` times the smaller."""
+        low, high = sorted((self.ratio, before.ratio))
+        return high <= REPEATS * low
 
 
 class Scale(BaseModel):
@@ -96,6 +106,11 @@ class Results(BaseModel):
         """Take new figures instead of all that their groups had."""
         new = {measure.group for measure in measures}
         self.measures = [*(item for item in self.measures if item.group not in new), *measures]
+
+    def find(self, measure: Measure) -> Measure | None:
+        """The same measure in these results, if they have it."""
+        what = (measure.name, measure.peer)
+        return next((item for item in self.measures if (item.name, item.peer) == what), None)
 
 
 Object = dict[str, Any]

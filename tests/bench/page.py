@@ -1,5 +1,6 @@
 """The results as docs/benchmarks.md with a chart, and as JSON beside it."""
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from statistics import median
 from typing import get_args
@@ -45,10 +46,28 @@ def rendered(template: str, results: Results) -> str:
         results=results,
         roles=sorted({role for item in results.scales for role in item.memory}),
         groups={name: measures for name, measures in groups.items() if measures},
+        paces={
+            name: median(paces)
+            for name, measures in groups.items()
+            if (paces := [item.pace for item in measures if item.pace])
+        },
         aimed=[item for group in groups.values() for item in group if item.aim is not None],
         figure=figure,
         ratio=ratio,
     )
+
+
+def compared(found: Sequence[Measure], before: Results) -> Iterator[str]:
+    """What is no more as it was, then how much is."""
+    pairs = [(now, then) for now in found if (then := before.find(now))]
+    differ = [(now, then) for now, then in pairs if not now.repeats(then)]
+    for now, then in differ:
+        paces = [f"{item.pace:.1f} ms" if item.pace else "unknown" for item in (now, then)]
+        yield (
+            f"{now.name}: {ratio(now.ratio)} of {now.peer}, {ratio(then.ratio)} before; "
+            f"the fixed work took {paces[0]}, before {paces[1]}"
+        )
+    yield f"{len(pairs) - len(differ)} of {len(pairs)} ratios are within 15 % of those before"
 
 
 def figure(measure: Measure, values: list[float]) -> str:

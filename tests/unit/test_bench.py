@@ -4,10 +4,11 @@ import copy
 import json
 from functools import partial
 from pathlib import Path
+from threading import Event
 
 import pytest
 
-from tests.bench import objects, page, process, profiles, running, scale
+from tests.bench import environment, objects, page, process, profiles, running, scale
 from tests.bench.model import Measure, Object, Results, Scale
 from tests.bench.process import Command, Sample, in_turn, repeated, run
 from tests.bench.subjects.registered import register
@@ -135,6 +136,57 @@ def test_the_page_says_which_aim_was_missed() -> None:
     assert "| 1.00 s | 2.00 s | 0.50 | ≤ 0.5 | met |" in lines
     lines = page.rendered("page.md", results(measure([3], [2], 1.1)))
     assert "| 3.00 s | 2.00 s | 1.50 | ≤ 1.1 | **missed** |" in lines
+
+
+def test_what_is_no_more_as_it_was_is_said() -> None:
+    now, other = measure([115], [100]), measure([1], [1]).model_copy(update={"name": "another"})
+    before = results(measure([100], [100]))
+    assert list(page.compared([now, other], before)) == [
+        "1 of 1 ratios are within 15 % of those before"
+    ]
+    now = measure([84], [100]).model_copy(update={"pace": 61.2})
+    for pace, told in ((53.4, "53.4 ms"), (None, "unknown")):
+        before.measures[0].pace = pace
+        assert list(page.compared([now], before)) == [
+            "a render: 0.84 of a peer, 1.00 before; the fixed work took 61.2 ms, before " + told,
+            "0 of 1 ratios are within 15 % of those before",
+        ]
+
+
+def test_a_ratio_of_nothing_repeats_only_as_nothing() -> None:
+    nothing, something = measure([0], [1]), measure([0.001], [1])
+    assert nothing.repeats(nothing)
+    assert not nothing.repeats(something)
+    assert not something.repeats(nothing)
+
+
+def test_the_page_says_how_fast_the_processor_was() -> None:
+    found = results(measure([1], [1]), measure([2], [1]), measure([3], [1]))
+    assert "fixed piece of work:" not in page.rendered("page.md", found)
+    for item, pace in zip(found.measures, (50, 70, 54), strict=True):
+        item.pace = pace
+    assert "- the fixed piece of work: 54.0 ms (render)\n" in page.rendered("page.md", found)
+
+
+def test_the_pace_is_of_what_was_timed_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    done = Event()
+    taken = iter([0.25, 0.75, 0.25])
+
+    def work() -> float:
+        value = next(taken, None)
+        if value is None:
+            done.set()
+        return value or 0.5
+
+    monkeypatch.setattr(environment, "_fixed_work", work)
+    monkeypatch.setattr(environment.Pace, "EVERY_S", 0.001)
+    pace = environment.Pace()
+    # What it takes now, then as before: nothing was timed meanwhile.
+    assert pace.milliseconds() == pace.milliseconds() == 250
+    with pace:
+        assert done.wait(60)
+        assert pace.milliseconds() == 500
+    assert pace.milliseconds() == 500
 
 
 def test_a_part_that_is_taken_again_replaces_all_it_had() -> None:
