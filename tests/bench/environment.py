@@ -60,9 +60,10 @@ class Pace:
     """How fast the processor is while other things are timed: a fixed piece of work, done again and
     again beside them.
 
-    The host of a virtual machine makes its processors faster and slower, by a fifth and more, and
-    counts nothing of it as stolen. A ratio of two programs doesn't show it; one that has a fixed
-    figure on one side, or what waits, moves with it.
+    The same programs have taken a fifth more and less from run to run with next to nothing stolen.
+    A ratio of two programs hardly shows it; one that has a fixed figure on one side, or what waits,
+    moves with it. This says whether the processor was slower: by its host or by what is measured,
+    it can't tell.
     """
 
     EVERY_S = 5
