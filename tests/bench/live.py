@@ -10,7 +10,7 @@ from typing import Any
 from tests.bench import objects, peers, stacks
 from tests.bench.environment import HELM, kubectl
 from tests.bench.model import Measure, Object
-from tests.bench.process import RUNS, Command, Sample, Work, in_turn, mean, run, stolen, wall
+from tests.bench.process import RUNS, Command, Sample, Work, apart, in_turn, mean, run, stolen, wall
 from tests.cluster.faults import statuses
 from tests.cluster.project import Cluster, Project
 from tools import engine, paths
@@ -24,8 +24,7 @@ _PODS = 5
 _PREVIEWS = 3 * RUNS
 """A tenth of a second is looked for in three, and single runs differ by as much."""
 _TIMES = 3
-"""Ups and downs in a turn, of which the mean counts: the kubelet looks at its containers once a
-second, so that each takes a second more or less by chance."""
+"""Ups and downs in a turn, of which the mean counts: each takes a second more or less."""
 
 
 def measures(folder: Path, say: Callable[[str], None]) -> Iterator[Measure]:
@@ -76,13 +75,14 @@ def _deploy(folder: Path, cluster: Cluster) -> Iterator[Measure]:
             ours, "destroy", "--yes", "--skip-preview", "--exclude", f"**{namespace}*"
         )
         downs: dict[Sample, Sample] = {}
+        up_apart, down_apart = apart(up), apart(down)
 
         def deployed() -> Sample:
             made: list[Sample] = []
             removed: list[Sample] = []
             for _ in range(_TIMES):
-                made.append(run(up))
-                removed.append(run(down))
+                made.append(up_apart())
+                removed.append(down_apart())
                 ours.destroy()
             sample = mean(made)
             downs[sample] = mean(removed)
@@ -124,10 +124,12 @@ Peer = tuple[Command, Command]
 
 
 def _removed(deploy: Command, remove: Command) -> Work:
+    deploy_apart = apart(deploy)
+
     def work() -> Sample:
         made: list[Sample] = []
         for _ in range(_TIMES):
-            made.append(run(deploy))
+            made.append(deploy_apart())
             run(remove)
         return mean(made)
 

@@ -11,6 +11,9 @@ Group = Literal["Render", "Deploy", "Run", "Idle", "Growth"]
 REPEATS = 1.15
 """What two runs may differ by."""
 
+FIXED_WORK_MS = 15.0
+"""What the work of `environment.Pace` takes on the processor that processor time is told of."""
+
 
 class Measure(BaseModel):
     """A figure of ours beside that of a peer doing the same work, taken in turn."""
@@ -38,10 +41,19 @@ class Measure(BaseModel):
     """What the figures don't say."""
 
     @property
+    def told(self) -> list[float]:
+        """Ours as it is compared. Processor time is as on a processor that does the fixed work in
+        `FIXED_WORK_MS`: a slower one needs more of it for the same, and a published figure doesn't
+        become slower with it."""
+        if self.unit != "mCPU" or not self.pace:
+            return self.ours
+        return [value * FIXED_WORK_MS / self.pace for value in self.ours]
+
+    @property
     def ratio(self) -> float:
         """The median of the ratios of runs that followed each other."""
-        theirs = self.theirs if len(self.theirs) > 1 else self.theirs * len(self.ours)
-        return median(a / b for a, b in zip(self.ours, theirs, strict=True))
+        theirs = self.theirs if len(self.theirs) > 1 else self.theirs * len(self.told)
+        return median(a / b for a, b in zip(self.told, theirs, strict=True))
 
     @property
     def met(self) -> bool:

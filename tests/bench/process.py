@@ -4,8 +4,10 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from statistics import fmean
 from tempfile import TemporaryDirectory
@@ -77,6 +79,24 @@ def repeated(command: Command, times: int) -> Work:
     processor that others use too is fast or slow by chance."""
 
     return lambda: mean([run(command) for _ in range(times)])
+
+
+def apart(command: Command) -> Work:
+    """A run that begins a part of a second later, another part each time.
+
+    The kubelet looks at its containers once a second. A command that comes after one that has
+    waited for such a look begins at the same moment of that second each time: when it takes a
+    little longer than it did, it misses a look each time, and takes a second longer.
+    """
+    # What of a multiple of the golden ratio is after the point falls into one of the widest gaps
+    # of those before, so that as many as there are cover the second evenly.
+    parts = (number * (5**0.5 - 1) / 2 % 1 for number in count())
+
+    def work() -> Sample:
+        time.sleep(next(parts))
+        return run(command)
+
+    return work
 
 
 def mean(samples: Sequence[Sample]) -> Sample:

@@ -3,6 +3,7 @@
 import copy
 import json
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from threading import Event
 
@@ -10,7 +11,7 @@ import pytest
 
 from tests.bench import environment, objects, page, process, profiles, running, scale
 from tests.bench.model import Measure, Object, Results, Scale
-from tests.bench.process import Command, Sample, in_turn, repeated, run
+from tests.bench.process import Command, Sample, apart, in_turn, repeated, run
 from tests.bench.subjects.registered import register
 from tools.errors import CommandError
 from tools.render import render
@@ -96,6 +97,28 @@ def test_a_short_command_is_timed_as_the_mean_of_some(monkeypatch: pytest.Monkey
     assert next(taken, None) is None
 
 
+def test_what_waits_for_the_kubelet_begins_all_over_its_second(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    done: list[float | Command] = []
+
+    def run(command: Command) -> Sample:
+        done.append(command)
+        return Sample(1, 1, 1, "")
+
+    monkeypatch.setattr(process, "run", run)
+    monkeypatch.setattr(process.time, "sleep", done.append)
+    command = Command(["true"])
+    work = apart(command)
+    for _ in range(24):
+        work()
+    assert done[1::2] == [command] * 24
+    waits = [item for item in done[::2] if isinstance(item, float)]
+    for number in range(1, len(waits) + 1):
+        seen = sorted(waits[:number])
+        assert max(b - a for a, b in pairwise([*seen, 1 + seen[0]])) < 2 / number
+
+
 V1: Object = {
     "cpu": {"usage": {"total": 5000}},
     "memory": {
@@ -129,6 +152,20 @@ def test_what_idles_holds_no_pages_of_files(
 def test_a_ratio_is_the_median_of_the_pairs() -> None:
     assert measure([1, 9, 3], [2, 3, 3]).ratio == 1
     assert measure([2, 4, 6], [4]).ratio == 1
+
+
+def test_processor_time_is_that_of_one_processor() -> None:
+    """Of two runs, the second on a processor that takes a fifth more for the same work."""
+    a, b = (
+        measure([used], [10], 0.1).model_copy(update={"unit": "mCPU", "pace": pace})
+        for used, pace in ((0.9, 15), (1.08, 18))
+    )
+    assert a.ratio == pytest.approx(b.ratio) == pytest.approx(0.09)
+    assert b.met
+    assert "| 0.90 m | 10.0 m | 0.090 | ≤ 0.1 | met |" in page.rendered("page.md", results(b))
+    # What has a peer beside it, or no known pace, is as it was taken.
+    for update in ({"unit": "s"}, {"pace": None}):
+        assert b.model_copy(update=update).ratio == pytest.approx(0.108)
 
 
 def test_the_page_says_which_aim_was_missed() -> None:
