@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from components.parts import once
 from components.workload import PodTemplate, pod_spec
-from tests.bench.environment import processor
+from tests.bench.environment import Pace, processor
 from tests.bench.model import Measure, Object
 from tests.bench.process import RUNS, in_turn, stolen
 from tests.cluster.faults import ctr, processes, root, within
@@ -212,7 +212,7 @@ def _holds(file: Path, text: str) -> bool:
         return False
 
 
-def _held(name: str, unit: Literal["mCPU", "MiB"], used: float, aim: float) -> Measure:
+def _held(name: str, unit: Literal["mCPU", "MiB"], used: float, aim: float, pace: float) -> Measure:
     return Measure(
         group="Idle",
         name=f"{name}, {'CPU' if unit == 'mCPU' else 'memory'}",
@@ -221,6 +221,7 @@ def _held(name: str, unit: Literal["mCPU", "MiB"], used: float, aim: float) -> M
         ours=[used],
         theirs=[PUBLISHED[unit]],
         aim=aim,
+        pace=pace,
     )
 
 
@@ -252,13 +253,17 @@ def idle(folder: Path, say: Callable[[str], None]) -> Iterator[Measure]:
         _interpreter(cluster, project.namespace)
         time.sleep(_ROUNDS_S)
         say("idle sidecars, all there")
-        looks = _looks(_idlers(cluster, project.namespace))
+        containers = _idlers(cluster, project.namespace)
+        # Not of the updates before, which keep the processors busy.
+        with Pace() as taken:
+            looks = _looks(containers)
+            pace = taken.milliseconds()
     finally:
         project.destroy()
     for name, seen in sorted(looks.items()):
-        yield _held(name, "mCPU", fmean(map(_rate, seen)), 0.1)
+        yield _held(name, "mCPU", fmean(map(_rate, seen)), 0.1, pace)
         memory = fmean(moment.memory for copy in seen for moment in copy)
-        yield _held(name, "MiB", memory / 2**20, 0.08)
+        yield _held(name, "MiB", memory / 2**20, 0.08, pace)
 
 
 @dataclass(frozen=True)
