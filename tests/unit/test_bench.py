@@ -9,7 +9,8 @@ from threading import Event
 
 import pytest
 
-from tests.bench import environment, objects, page, process, profiles, running, scale
+from tests.bench import __main__ as bench
+from tests.bench import environment, objects, offline, page, process, profiles, running, scale
 from tests.bench.model import Measure, Object, Results, Scale
 from tests.bench.process import Command, Sample, apart, in_turn, repeated, run
 from tests.bench.subjects.registered import register
@@ -226,6 +227,26 @@ def test_the_pace_is_of_what_was_timed_meanwhile(monkeypatch: pytest.MonkeyPatch
         assert done.wait(60)
         assert pace.milliseconds() == 500
     assert pace.milliseconds() == 500
+
+
+def test_a_part_may_say_at_what_pace_it_was_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    def part(*_: object) -> list[Measure]:
+        return [measure([1], [1]), measure([1], [1]).model_copy(update={"pace": 50})]
+
+    def profile(_: Path) -> dict[str, float]:
+        return {}
+
+    written: list[Results] = []
+    spent = iter([(0, 0), (2, 1)])
+    monkeypatch.setattr(bench, "PARTS", {"render": part})
+    monkeypatch.setattr(bench.sys, "argv", ["bench", "render"])
+    monkeypatch.setattr(environment, "versions", dict)
+    monkeypatch.setattr(environment, "_fixed_work", lambda: 0.25)
+    monkeypatch.setattr(environment, "processor", lambda: next(spent))
+    monkeypatch.setattr(offline, "profile", profile)
+    monkeypatch.setattr(page, "write", written.append)
+    bench.main()
+    assert [item.pace for item in written[0].measures if item.group == "Render"] == [250, 50]
 
 
 def test_a_part_that_is_taken_again_replaces_all_it_had() -> None:
