@@ -120,7 +120,7 @@ class _Changes:
     wall: float
     stolen: float
     percentiles: list[float]
-    """Seconds until a change was served: p1 to p99."""
+    """Seconds until nothing but a change was served: p1 to p99."""
 
 
 def _changed(change: Callable[[str], float]) -> _Changes:
@@ -142,7 +142,7 @@ def _changes(folder: Path, cluster: Cluster) -> Iterator[Measure]:
             theirs = quantiles(synced.result(), n=100)
         finally:
             ended.set()
-    what = f"file changed until served, {CHANGES} changes"
+    what = f"file changed until nothing old is served, {CHANGES} changes"
     for percent in (50, 99):
         yield Measure(
             group=GROUP,
