@@ -24,7 +24,7 @@ from tools import engine
 GROUP = "Run"
 CHANGES = 200
 _SYNCED = 40
-"""Pods with a ConfigMap that changes; as many times as there are `CHANGES` in all."""
+"""Pods with a ConfigMap that changes `CHANGES` times."""
 _EVERY_S = 24
 """Seconds between looks at what idles: no multiple of 5 or 10, the periods of those that start
 processes, or they would see the same moment of them each time."""
@@ -165,10 +165,12 @@ def _changes(folder: Path, cluster: Cluster) -> Iterator[Measure]:
 
 
 def _synced(cluster: Cluster, ended: Event) -> list[float]:
-    """Seconds from a changed ConfigMap until a pod that runs is served it, by the kubelet alone.
+    """Seconds from each change of a ConfigMap until a pod that runs is served it or a later one, by
+    the kubelet alone, of all pods.
 
     The kubelet looks after each pod by itself, every 60 to 90 s: the pods start as far apart as
-    that, so that a change comes at any moment of it. It stops early once nobody waits for it.
+    that, and changes come every other second, so that one comes at any moment of it. It stops early
+    once nobody waits for it.
     """
     name = f"bench-{secrets.token_hex(3)}"
     mount = {"name": "source", "mountPath": "/source", "readOnly": True}
@@ -186,30 +188,32 @@ def _synced(cluster: Cluster, ended: Event) -> list[float]:
             if ended.wait(90 / _SYNCED):
                 return taken
         within(60, lambda: all(map(is_ready, cluster.pods(name))))
-        files = [root(processes(pod)["main-app"]) / "source/text" for pod in cluster.pods(name)]
-        for number in range(CHANGES // _SYNCED):
-            text = f"change {number}"
-            started = time.monotonic()
-            cluster.core.patch_namespaced_config_map("source", name, {"data": {"text": text}})
-            waiting = set(files)
-            while waiting:
-                assert time.monotonic() < started + 200, waiting
-                if ended.wait(0.1):
-                    return taken
-                served = {file for file in waiting if _holds(file, text)}
-                taken += [time.monotonic() - started] * len(served)
-                waiting -= served
+        held = {root(processes(pod)["main-app"]) / "source/text": 0 for pod in cluster.pods(name)}
+        # When each change was made: of the n-th, n is the text.
+        made_at = [time.monotonic()]
+        while len(made_at) <= CHANGES or min(held.values()) < CHANGES:
+            if len(made_at) <= CHANGES and time.monotonic() >= made_at[0] + 2 * len(made_at):
+                change = {"data": {"text": str(len(made_at))}}
+                made_at.append(time.monotonic())
+                cluster.core.patch_namespaced_config_map("source", name, change)
+            for file, before in held.items():
+                held[file] = served = _number(file) or before
+                taken += [time.monotonic() - at for at in made_at[before + 1 : served + 1]]
+            assert time.monotonic() < made_at[-1] + 200, held
+            if ended.wait(0.5):
+                return taken
     finally:
         cluster.core.delete_namespace(name)
     return taken
 
 
-def _holds(file: Path, text: str) -> bool:
+def _number(file: Path) -> int:
+    """Which change it holds; 0 if none, or none just now."""
     try:
-        return file.read_text() == text
+        return int(file.read_text() or 0)
     except FileNotFoundError:
         # Just when the kubelet removes what it has replaced.
-        return False
+        return 0
 
 
 def _held(name: str, unit: Literal["mCPU", "MiB"], used: float, aim: float, pace: float) -> Measure:
