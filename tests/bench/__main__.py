@@ -65,7 +65,7 @@ def main() -> None:
                 taken: list[Measure] = []
                 with environment.Pace() as pace:
                     for measure in parts[name](part, say):
-                        measure.pace = measure.pace or pace.milliseconds()
+                        measure.pace = pace.milliseconds()
                         taken.append(measure)
                         say(f"{measure.name}: {page.ratio(measure.ratio)} of {measure.peer}")
                 results.replace(taken)

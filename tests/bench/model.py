@@ -11,9 +11,6 @@ Group = Literal["Render", "Deploy", "Run", "Idle", "Growth"]
 REPEATS = 1.15
 """What two runs may differ by."""
 
-FIXED_WORK_MS = 15.0
-"""What the work of `environment.Pace` takes on the processor that processor time is told of."""
-
 
 class Measure(BaseModel):
     """A figure of ours beside that of a peer doing the same work, taken in turn."""
@@ -37,17 +34,17 @@ class Measure(BaseModel):
     """Share of each pair's time that the machine's host gave to others; empty if not known."""
     pace: float | None = None
     """Milliseconds that a fixed piece of work took meanwhile; None if not known."""
+    reference: float | None = None
+    """What a program of the same kind that always does the same took meanwhile, in what it takes on
+    the processor that processor time is told of; None if there was none."""
     note: str = ""
     """What the figures don't say."""
 
     @property
     def told(self) -> list[float]:
-        """Ours as it is compared. Processor time is as on a processor that does the fixed work in
-        `FIXED_WORK_MS`: a slower one needs more of it for the same, and a published figure doesn't
-        become slower with it."""
-        if self.unit != "mCPU" or not self.pace:
-            return self.ours
-        return [value * FIXED_WORK_MS / self.pace for value in self.ours]
+        """Ours as it is compared, on the processor that processor time is told of: a slower one
+        needs more of it for the same, and a published figure doesn't become slower with it."""
+        return [value / (self.reference or 1) for value in self.ours]
 
     @property
     def ratio(self) -> float:

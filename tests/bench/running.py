@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from components.parts import once
 from components.workload import PodTemplate, pod_spec
-from tests.bench.environment import Pace, processor
+from tests.bench.environment import processor
 from tests.bench.model import Measure, Object
 from tests.bench.process import RUNS, in_turn, stolen
 from tests.cluster.faults import ctr, processes, root, within
@@ -28,9 +28,13 @@ _SYNCED = 40
 _EVERY_S = 24
 """Seconds between looks at what idles: no multiple of 5 or 10, the periods of those that start
 processes, or they would see the same moment of them each time."""
-_LOOKS = 26
-"""Ten minutes are whole periods of each sidecar of the local stack: the slowest looks around once a
-minute, and the resizer's app is busy every other one."""
+_SPAN = 5
+"""Looks from one to the next after two minutes: whole periods of each sidecar of the local stack.
+The slowest looks around once a minute, and the resizer's app is busy every other one."""
+_SPANS = 5
+"""Spans that count, of at most twice as many."""
+_CALM = 1.1
+"""What a reference may take in one that counts, of the least that it took in any."""
 _COPIES = 4
 """Of each idle demo: what is done once a minute takes more or less by chance."""
 _APART_S = 75
@@ -106,8 +110,12 @@ def _ready(cluster: Cluster, namespace: str, count: int) -> float:
 
 
 def _spec(template: PodTemplate) -> Object:
-    images: Mapping[str, Any] = engine.stack_config(engine.LOCAL)["sidecar-powers:defaults"]
-    return pod_spec(template, {"images": images["images"]})
+    return pod_spec(template, {"images": _images()})
+
+
+def _images() -> Any:
+    """Those of the local stack, by what they are for."""
+    return engine.stack_config(engine.LOCAL)["sidecar-powers:defaults"]["images"]
 
 
 _WAITS = ["/bin/sh", "-c", "trap 'exit 0' TERM; while :; do sleep 60 & wait $!; done"]
@@ -216,7 +224,9 @@ def _number(file: Path) -> int:
         return 0
 
 
-def _held(name: str, unit: Literal["mCPU", "MiB"], used: float, aim: float, pace: float) -> Measure:
+def _held(
+    name: str, unit: Literal["mCPU", "MiB"], used: float, aim: float, reference: float | None = None
+) -> Measure:
     return Measure(
         group="Idle",
         name=f"{name}, {'CPU' if unit == 'mCPU' else 'memory'}",
@@ -225,8 +235,50 @@ def _held(name: str, unit: Literal["mCPU", "MiB"], used: float, aim: float, pace
         ours=[used],
         theirs=[PUBLISHED[unit]],
         aim=aim,
-        pace=pace,
+        reference=reference,
     )
+
+
+@dataclass(frozen=True)
+class _Reference:
+    """A program that always does the same beside the sidecars, and that says what processor time
+    is worth meanwhile.
+
+    What wakes now and then takes up to half as much again of it for minutes, and less of it while a
+    loop that never sleeps takes more: what a processor has lost in between depends on what its host
+    does for others. So it's a program that wakes as they do. What starts processes and what is
+    woken don't follow each other either: there is one for both.
+    """
+
+    command: list[str]
+    usual: float
+    """Thousandths of a processor, of the one that processor time is told of."""
+
+
+_EVERY_5_S = """import json, os, re, signal, sys, time
+signal.signal(signal.SIGTERM, signal.default_int_handler)
+time.sleep(float(sys.argv[1]))
+while True:
+    json.loads(json.dumps({"a": [1, 2, 3], "b": {"c": "x" * 50}}))
+    re.sub("([a-z])=([a-z])", "1", "a=b c=d " * 20)
+    os.listdir("/proc/self/fd")
+    sorted(map(str, range(100)))
+    time.sleep(5)
+"""
+_PROCESS_EVERY_5_S = """trap 'exit 0' TERM
+sleep "$1"
+while :; do
+    cat /proc/stat >/dev/null
+    sleep 5 &
+    wait $!
+done
+"""
+_REFERENCES = {
+    "python": _Reference(["python3", "-I", "-c", _EVERY_5_S], 0.05),
+    "shell": _Reference(["/bin/sh", "-c", _PROCESS_EVERY_5_S, "sh"], 0.45),
+}
+"""By image: sidecars in Python's are held against the one in it, all else starts processes. The
+interpreters are the sidecars' own, so a slower one is seen in what was taken, not in the ratio."""
 
 
 _ROUNDS_S = 60
@@ -254,20 +306,25 @@ def idle(folder: Path, say: Callable[[str], None]) -> Iterator[Measure]:
             }
             project.configure(demos=copies)
             project.up()
-        _interpreter(cluster, project.namespace)
+        _beside(cluster, project.namespace)
         time.sleep(_ROUNDS_S)
         say("idle sidecars, all there")
-        containers = _idlers(cluster, project.namespace)
-        # Not of the updates before, which keep the processors busy.
-        with Pace() as taken:
-            looks = _looks(containers)
-            pace = taken.milliseconds()
+        idlers = _idlers(cluster, project.namespace)
+        found, calm = looks(idlers)
     finally:
         project.destroy()
-    for name, seen in sorted(looks.items()):
-        yield _held(name, "mCPU", fmean(map(_rate, seen)), 0.1, pace)
+    say(f"idle sidecars, {len(calm)} spans of two minutes that count")
+    used = {
+        name: fmean(rate(copy, span) for copy in seen for span in calm)
+        for name, seen in found.items()
+    }
+    for name, seen in sorted(found.items()):
+        if name in _REFERENCES:
+            continue
+        kind = idlers[name].kind
+        yield _held(name, "mCPU", used[name], 0.1, used[kind] / _REFERENCES[kind].usual)
         memory = fmean(moment.memory for copy in seen for moment in copy)
-        yield _held(name, "MiB", memory / 2**20, 0.08, pace)
+        yield _held(name, "MiB", memory / 2**20, 0.08)
 
 
 @dataclass(frozen=True)
@@ -284,34 +341,70 @@ class Look:
     who reads one first has it counted, whoever else reads it."""
 
 
-def _rate(seen: Sequence[Look]) -> float:
-    """Thousandths of a processor."""
-    return (seen[-1].cpu - seen[0].cpu) / 1e6 / (seen[-1].at - seen[0].at)
+def rate(seen: Sequence[Look], span: int) -> float:
+    """Thousandths of a processor in a span."""
+    first, last = (seen[number * _SPAN] for number in (span, span + 1))
+    return (last.cpu - first.cpu) / 1e6 / (last.at - first.at)
 
 
-def _idlers(cluster: Cluster, namespace: str) -> dict[str, list[str]]:
-    """containerd's IDs of the containers to be looked at, by demo and name."""
-    found: dict[str, list[str]] = {}
+@dataclass(frozen=True)
+class Idler:
+    """A container and its copies."""
+
+    kind: str
+    """Which of the references it is held against."""
+    ids: list[str]
+    """Of containerd's."""
+
+
+def _idlers(cluster: Cluster, namespace: str) -> dict[str, Idler]:
+    """The containers to be looked at, by demo and name; the references by their kind."""
+    found: dict[str, Idler] = {}
+    python = _images()["python"]
     for pod in cluster.core.list_namespaced_pod(namespace).items:
         demo = pod.metadata.name.rsplit("-demo", 1)[0].rpartition("-")[0]
+        containers: list[Any] = [*(pod.spec.init_containers or []), *pod.spec.containers]
+        images = {container.name: container.image for container in containers}
         for name, process in processes(pod).items():
-            if name not in _BUSY:
-                found.setdefault(f"{demo}/{name}", []).append(process.container)
+            if name in _BUSY:
+                continue
+            kind = "python" if images[name] == python else "shell"
+            key = kind if name == _BESIDE else f"{demo}/{name}"
+            found.setdefault(key, Idler(kind, [])).ids.append(process.container)
     return found
 
 
-def _looks(containers: Mapping[str, Sequence[str]]) -> dict[str, list[list[Look]]]:
-    """What is seen of each copy of a container."""
+Looks = Mapping[str, Sequence[Sequence[Look]]]
+"""What is seen of each copy of a container."""
+
+
+def looks(idlers: Mapping[str, Idler]) -> tuple[Looks, list[int]]:
+    """What is seen of each copy of a container, and the spans that count."""
     found: dict[str, list[list[Look]]] = {
-        name: [[] for _ in ids] for name, ids in containers.items()
+        name: [[] for _ in idler.ids] for name, idler in idlers.items()
     }
+    calm: list[int] = []
     start = time.monotonic()
-    for number in range(_LOOKS):
+    for number in range(2 * _SPANS * _SPAN + 1):
         time.sleep(max(0, start + number * _EVERY_S - time.monotonic()))
-        for name, ids in containers.items():
-            for seen, container in zip(found[name], ids, strict=True):
+        for name, idler in idlers.items():
+            for seen, container in zip(found[name], idler.ids, strict=True):
                 seen.append(look(container))
-    return found
+        spans, rest = divmod(number, _SPAN)
+        if spans and not rest:
+            calm = _calm({kind: found[kind] for kind in _REFERENCES}, spans)
+            if len(calm) >= _SPANS:
+                break
+    return found, calm
+
+
+def _calm(references: Looks, spans: int) -> list[int]:
+    """Those of so many spans in which no reference took much more than in its best one."""
+    taken = [
+        [fmean(rate(copy, span) for copy in copies) for span in range(spans)]
+        for copies in references.values()
+    ]
+    return [span for span in range(spans) if all(each[span] <= _CALM * min(each) for each in taken)]
 
 
 def look(container: str) -> Look:
@@ -330,19 +423,32 @@ def look(container: str) -> Look:
     return Look(at, cpu["usage"]["total"], held - pages)
 
 
-def _interpreter(cluster: Cluster, namespace: str) -> None:
-    """A pod whose Python has imported nothing from a file: what any program in Python keeps."""
-    app = {
-        "name": "interpreter",
-        "image": "python",
-        "command": ["python3", "-I", "-S", "-c", _IDLE],
-    }
+_BESIDE = "reference"
+"""Container of a program that is held against, and no sidecar."""
+
+
+def _beside(cluster: Cluster, namespace: str) -> None:
+    """What is looked at beside the demos: the references, and an interpreter that has imported
+    nothing from a file, for what any program in Python keeps."""
+    _start(cluster, namespace, "python3-0-demo", "interpreter", "python", _INTERPRETER)
+    for image, reference in _REFERENCES.items():
+        for number in range(_COPIES):
+            # Not all at once.
+            command = [*reference.command, str(number * 5 / _COPIES)]
+            _start(cluster, namespace, f"{_BESIDE}-{image}-{number}", _BESIDE, image, command)
+
+
+def _start(
+    cluster: Cluster, namespace: str, pod: str, container: str, image: str, command: list[str]
+) -> None:
+    """A pod with one container."""
+    app = {"name": container, "image": image, "command": command}
     spec = _spec(PodTemplate(app=app, sidecars=[]))
-    body = {"metadata": {"name": "python3-0-demo"}, "spec": spec}
-    cluster.core.create_namespaced_pod(namespace, body)
+    cluster.core.create_namespaced_pod(namespace, {"metadata": {"name": pod}, "spec": spec})
 
 
 _IDLE = """import _signal, time
 _signal.signal(_signal.SIGTERM, _signal.default_int_handler)
 time.sleep(1e6)
 """
+_INTERPRETER = ["python3", "-I", "-S", "-c", _IDLE]

@@ -160,15 +160,49 @@ def test_a_ratio_is_the_median_of_the_pairs() -> None:
 def test_processor_time_is_that_of_one_processor() -> None:
     """Of two runs, the second on a processor that takes a fifth more for the same work."""
     a, b = (
-        measure([used], [10], 0.1).model_copy(update={"unit": "mCPU", "pace": pace})
-        for used, pace in ((0.9, 15), (1.08, 18))
+        measure([used], [10], 0.1).model_copy(update={"unit": "mCPU", "reference": reference})
+        for used, reference in ((0.9, 1), (1.08, 1.2))
     )
     assert a.ratio == pytest.approx(b.ratio) == pytest.approx(0.09)
     assert b.met
     assert "| 0.90 m | 10.0 m | 0.090 | ≤ 0.1 | met |" in page.rendered("page.md", results(b))
-    # What has a peer beside it, or no known pace, is as it was taken.
-    for update in ({"unit": "s"}, {"pace": None}):
-        assert b.model_copy(update=update).ratio == pytest.approx(0.108)
+    # What has no reference beside it is as it was taken.
+    assert b.model_copy(update={"reference": None}).ratio == pytest.approx(0.108)
+
+
+@pytest.mark.parametrize(
+    ("slow", "counted"),
+    [
+        # The third reference of ten, and all but two: it ends early, and at last.
+        ({2}, [0, 1, 3, 4, 5]),
+        (set(range(1, 9)), [0, 9]),
+    ],
+)
+@pytest.mark.parametrize("kind", ["python", "shell"])
+def test_what_idles_is_looked_at_again_where_its_reference_was_slow(
+    monkeypatch: pytest.MonkeyPatch, kind: str, slow: set[int], counted: list[int]
+) -> None:
+    now = 0.0
+
+    def sleep(seconds: float) -> None:
+        nonlocal now
+        now += seconds
+
+    def look(container: str) -> running.Look:
+        """A thousandth of a processor; a fifth more of the slow one in what doesn't count."""
+        extra = sum(min(max(now / 120 - span, 0), 1) for span in slow) if container == kind else 0
+        return running.Look(now, round((now + 0.2 * 120 * extra) * 1e6), 0)
+
+    monkeypatch.setattr(running.time, "monotonic", lambda: now)
+    monkeypatch.setattr(running.time, "sleep", sleep)
+    monkeypatch.setattr(running, "look", look)
+    idlers = {name: running.Idler("shell", [name]) for name in ("python", "shell", "sidecar")}
+    found, calm = running.looks(idlers)
+    assert calm == counted
+    assert now == 120 * (counted[-1] + 1)
+    (copy,) = found[kind]
+    rates = [running.rate(copy, span) for span in range(counted[-1] + 1)]
+    assert rates == pytest.approx([1.2 if span in slow else 1 for span in range(len(rates))])
 
 
 def test_the_page_says_which_aim_was_missed() -> None:
@@ -229,9 +263,9 @@ def test_the_pace_is_of_what_was_timed_meanwhile(monkeypatch: pytest.MonkeyPatch
     assert pace.milliseconds() == 500
 
 
-def test_a_part_may_say_at_what_pace_it_was_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_measure_has_the_pace_at_which_it_was_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     def part(*_: object) -> list[Measure]:
-        return [measure([1], [1]), measure([1], [1]).model_copy(update={"pace": 50})]
+        return [measure([1], [1]), measure([1], [2])]
 
     def profile(_: Path) -> dict[str, float]:
         return {}
@@ -246,7 +280,7 @@ def test_a_part_may_say_at_what_pace_it_was_taken(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(offline, "profile", profile)
     monkeypatch.setattr(page, "write", written.append)
     bench.main()
-    assert [item.pace for item in written[0].measures if item.group == "Render"] == [250, 50]
+    assert [item.pace for item in written[0].measures if item.group == "Render"] == [250, 250]
 
 
 def test_a_part_that_is_taken_again_replaces_all_it_had() -> None:
