@@ -173,7 +173,7 @@ def test_processor_time_is_that_of_one_processor() -> None:
 @pytest.mark.parametrize(
     ("slow", "counted"),
     [
-        # The third reference of ten, and all but two: it ends early, and at last.
+        # The third span, then all but two of ten: it ends once five count, and else after ten.
         ({2}, [0, 1, 3, 4, 5]),
         (set(range(1, 9)), [0, 9]),
     ],
