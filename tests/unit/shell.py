@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import shutil
 import signal
 import subprocess
 import time
@@ -14,6 +13,10 @@ from tools.paths import ROOT
 
 _SHOWN = 2000
 """Characters of a log."""
+
+# Popen's own `preexec_fn` and `user` would fork the tests' process, and gRPC, which starts its
+# threads anew in a fork, aborts one of a hundred before it has become another program.
+_ENV, _SETPRIV = "/usr/bin/env", "/usr/bin/setpriv"
 
 
 class Shell:
@@ -48,16 +51,17 @@ class Shell:
         # standard output, as a container's runtime does.
         log = (self.folder / f"log-{len(self.started)}").open("w+")
         reader = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=log) if piped else None
+        # What is ignored under nohup or in the background, a shell could not trap.
+        prefix = [_ENV, "--default-signal=HUP,QUIT"]
+        if user is not None:
+            prefix[:0] = [_SETPRIV, f"--reuid={user}"]
         process = subprocess.Popen(
-            command,
+            [*prefix, *command],
             env={**self.env, **env},
-            executable=shutil.which(command[0], path=self.env["PATH"]),
             stdout=reader.stdin if reader else log,
             stderr=log,
             text=True,
             start_new_session=True,
-            user=user,
-            preexec_fn=_heed_signals,
         )
         if reader and reader.stdin:
             reader.stdin.close()
@@ -78,12 +82,6 @@ class Shell:
         for process in self.started:
             log = _log(process)
             print(f"{log.name}:\n{log.read_text(errors='replace')[-_SHOWN:]}")
-
-
-def _heed_signals() -> None:
-    """What is ignored under nohup or in the background, a shell could not trap."""
-    for number in (signal.SIGHUP, signal.SIGQUIT):
-        signal.signal(number, signal.SIG_DFL)
 
 
 def log_of(process: subprocess.Popen[str]) -> str:

@@ -265,6 +265,8 @@ def test_nothing_is_left_of_a_diff_that_is_ended(repository: Repository, number:
     file = repository.root / "tools" / "render.py"
     file.write_text("import time\nopen('started', 'w').close()\ntime.sleep(600)\n")
     code = (
+        # Whoever started the tests may ignore it.
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler);"
         "import sys; from pathlib import Path; from tools import diff, paths;"
         " paths.ROOT = Path(sys.argv[1]); diff.diff('main', print)"
     )
@@ -274,8 +276,6 @@ def test_nothing_is_left_of_a_diff_that_is_ended(repository: Repository, number:
         env={**os.environ, "TMPDIR": tempfile.gettempdir()},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        # Whoever started the tests may ignore it.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     try:
         deadline = time.monotonic() + 60
