@@ -5,14 +5,15 @@ import json
 import os
 import re
 import shutil
+import socketserver
 import subprocess
 import threading
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from components.parts import program
 from components.programs.resize_pod import fitting, unfinished
 from tests.unit.api_server import ApiServer
 from tests.unit.shell import Shell, ends_within_a_second, log_of, wait_for
@@ -20,8 +21,22 @@ from tests.unit.shell import Shell, ends_within_a_second, log_of, wait_for
 _NUMBERS = itertools.count()
 
 
+_CLOCK = """
+import socket, time
+
+def ask(seconds):
+    with socket.create_connection(("127.0.0.1", {port})) as clock:
+        clock.sendall(b"%r\\n" % float(seconds))
+        return float(clock.makefile().readline())
+
+time.sleep, time.clock_gettime = ask, lambda _: ask(0)
+"""
+
+
 class Account:
-    """A folder like /proc, with the processes of an app that takes what it wants and may."""
+    """A folder like /proc, with the processes of an app that takes what it wants and may, and the
+    clock of that machine: it stands still until the program sleeps and the test lets it pass.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -30,42 +45,65 @@ class Account:
         self.allowed = 200
         self.pid = 0
         """The app's main process; a child takes the CPU, and its ended children have."""
+        self.now = 1000.0
+        """Seconds since the machine's start."""
+        self.asleep = 0.0
+        """Seconds that the program has yet to sleep."""
         self._ticks = 0.0
-        self._lock = threading.Lock()
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._run)
+        self._changed = threading.Condition()
+        outer = self
+
+        class Clock(socketserver.StreamRequestHandler):
+            def handle(self) -> None:
+                outer._sleep(float(self.rfile.readline()))
+                self.wfile.write(f"{outer.now!r}\n".encode())
+
+        class Server(socketserver.ThreadingTCPServer):
+            daemon_threads, block_on_close = True, False
+
+            def handle_error(self, request: object, client_address: object) -> None:
+                """A program that is ended in its sleep is part of the tests."""
+
+        self._server = Server(("127.0.0.1", 0), Clock)
+        self.clock = _CLOCK.format(port=self._server.server_address[1])
+        """What a program begins with to live by it."""
 
     def __enter__(self) -> "Account":
-        self._thread.start()
+        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._thread.join()
+        self._server.shutdown()
+        self._server.server_close()
 
     def show(self, pid: int) -> None:
         """Let the app be this process, which has used nothing yet."""
-        with self._lock:
-            self._ticks, self.pid = 0, pid
-            self._account(0)
+        self._ticks, self.pid = 0, pid
+        self._account()
 
-    def _run(self) -> None:
-        before = time.monotonic()
-        while not self._over.wait(0.02):
-            now = time.monotonic()
-            with self._lock:
-                self._account((now - before) * min(self.wanted, self.allowed) / 10)
-            before = now
+    def advance(self) -> None:
+        """Let the time pass that the program sleeps, as soon as it does."""
+        wait_for(lambda: self.asleep, 10)
+        self.now += self.asleep
+        self._ticks += self.asleep * min(self.wanted, self.allowed) / 10
+        self._account()
+        with self._changed:
+            self.asleep = 0
+            self._changed.notify_all()
 
-    def _account(self, more: float) -> None:
-        self._ticks += more
+    def _sleep(self, seconds: float) -> None:
+        with self._changed:
+            self.asleep = seconds
+            self._changed.wait_for(lambda: not self.asleep)
+
+    def _account(self) -> None:
         parts = [int(self._ticks) // 4] * 3
         parts.append(int(self._ticks) - sum(parts))
         group, other = "0::/../app", "0::/../other"
         self._write(self.pid, group, "sh", [0, 0, 0, 0])
         self._write(700_001, group, "a (strange) name", [parts[0], 0, 0, 0])
         self._write(700_002, group, "dd", [0, *parts[1:]])
-        self._write(700_003, other, "busy", [10_000 * int(time.monotonic()), 7, 7, 7])
+        self._write(700_003, other, "busy", [10_000 * int(self.now), 7, 7, 7])
 
     def _write(self, pid: int, group: str, name: str, ticks: list[int]) -> None:
         process = self.folder / str(pid)
@@ -73,9 +111,7 @@ class Account:
         spent = " ".join(map(str, ticks))
         fields = f"{pid} ({name}) S 1 1 1 0 -1 4194560 1 2 3 4 {spent} 20 0 1 0 4711 1 2 3"
         for file, text in (("cgroup", f"{group}\n1:name=x:/"), ("stat", fields)):
-            new = self.folder / f"new-{file}"
-            new.write_text(f"{text}\n")
-            new.rename(process / file)
+            (process / file).write_text(f"{text}\n")
 
 
 class Resizer:
@@ -89,10 +125,10 @@ class Resizer:
         self.name = f"resized-{os.getpid()}-{next(_NUMBERS)}"
         self.account.allowed = limit
         self.app = self.started()
-        self.process = host.start(
-            "resize-pod",
-            "resizer",
-            *(50, 400, 50, interval, server.credentials, account.folder),
+        *python, text, name = program("resize-pod", "resizer")
+        arguments = (50, 400, 50, interval, server.credentials, account.folder)
+        self.process = host.run(
+            *(*python, account.clock + text, name, *map(str, arguments)),
             MEASURED=self.name,
             CPU_LIMIT=str(limit),
             KUBERNETES_SERVICE_HOST="127.0.0.1",
@@ -125,13 +161,22 @@ class Resizer:
             found.append(int(amount.removesuffix("m")))
         return found
 
-    def asks(self, millicores: int, seconds: float = 10) -> None:
+    def until(self, condition: Callable[[], object]) -> None:
+        """Let time pass, for ten looks of the program at most, until that is so."""
+        for _ in range(10):
+            wait_for(lambda: condition() or self.account.asleep, 10)
+            if condition():
+                return
+            self.account.advance()
+        wait_for(condition, 10)
+
+    def asks(self, millicores: int) -> None:
         """Wait until it asks for so much, and let it have that."""
-        wait_for(lambda: self.asked[-1:] == [millicores], seconds)
+        self.until(lambda: self.asked[-1:] == [millicores])
         self.account.allowed = millicores
 
-    def says(self, text: str, seconds: float = 10) -> None:
-        wait_for(lambda: text in self.log, seconds)
+    def says(self, text: str) -> None:
+        self.until(lambda: text in self.log)
 
 
 @pytest.fixture
@@ -170,7 +215,7 @@ def test_limits_follow_the_load_up_and_down_and_stay_within_the_bounds(resizer: 
         resizer.asks(wanted)
     # What is not gets what it uses and half of it more, in steps of 10m.
     resizer.account.wanted = 100
-    wait_for(lambda: 140 <= resizer.asked[-1] <= 170, 10)
+    resizer.asks(150)
     resizer.account.wanted = 0
     resizer.asks(50)
     assert (min(resizer.asked), max(resizer.asked)) == (50, 400)
@@ -180,13 +225,17 @@ def test_a_use_that_hardly_changes_costs_no_request(resizer: Resizer) -> None:
     # Of 200m that leaves more than half of the headroom, and is not a fifth too much.
     for wanted in (130, 138):
         resizer.account.wanted = wanted
-        time.sleep(2.5)
+        for _ in range(3):
+            resizer.account.advance()
+    wait_for(lambda: resizer.account.asleep)
     assert resizer.asked == []
 
 
 def test_what_is_done_is_asked_for_twice_and_then_no_more(resizer: Resizer) -> None:
     resizer.says(f"{resizer.name} has 50 millicores")
-    time.sleep(2.5)
+    for _ in range(3):
+        resizer.account.advance()
+    wait_for(lambda: resizer.account.asleep)
     assert resizer.asked == [50, 50]
 
 
@@ -194,7 +243,7 @@ def test_a_limit_beyond_the_bounds_is_mended_at_once(
     host: Shell, server: ApiServer, account: Account
 ) -> None:
     resizer = Resizer(host, server, account, 3600, limit=500)
-    resizer.asks(400)
+    wait_for(lambda: resizer.asked == [400], 10)
     assert "uses an unknown part of 500 millicores: asking for 400" in resizer.log
 
 
@@ -204,19 +253,19 @@ def test_a_refusal_is_logged_and_tried_again(resizer: Resizer) -> None:
         (422, "pod-resizer may resize no container but main-app"),
         (409, "the object has been modified"),
     ]
-    wait_for(lambda: len(resizer.asked) >= 4, 15)
+    resizer.until(lambda: len(resizer.asked) == 4)
     for said in ("exceeded quota", "may resize no container", "has been modified"):
         assert said in resizer.log
     for code in (403, 422, 409):
         assert f"The requested URL returned error: {code}" in resizer.log
-    assert resizer.log.count("Trying again in 1 s") >= 3
-    assert resizer.asked[:4] == [50] * 4
+    assert resizer.log.count("Trying again in 1 s") == 3
+    assert resizer.asked == [50] * 4
     assert resizer.process.poll() is None
 
 
 def test_what_became_of_a_request_without_an_answer_is_found_out(resizer: Resizer) -> None:
     resizer.server.answers = [(500, "done, and nobody has heard of it")] * 2
-    wait_for(lambda: resizer.asked == [50], 10)
+    resizer.until(lambda: resizer.asked == [50])
     # It would be content with what it believes the app to have.
     resizer.account.wanted = 140
     resizer.asks(200)
@@ -227,19 +276,19 @@ def test_a_server_that_is_away_is_tried_at_growing_intervals(
 ) -> None:
     server.stop()
     resizer = Resizer(host, server, account, 2, limit=500)
-    wait_for(lambda: resizer.log.count("Trying again in 2 s") >= 2, 15)
+    resizer.until(lambda: resizer.log.count("Trying again in 2 s") == 2)
     assert resizer.log.count("Trying again in 1 s") == 1
     failed = f"The request to 127.0.0.1 port {server.port} failed: "
     assert re.search(f"{failed}.*Connection refused", resizer.log)
     server.start()
-    wait_for(lambda: resizer.asked, 10)
+    resizer.until(lambda: resizer.asked)
     assert resizer.process.poll() is None
 
 
 def test_the_token_is_read_again_for_each_request(resizer: Resizer) -> None:
-    wait_for(lambda: resizer.asked, 10)
+    resizer.until(lambda: resizer.asked)
     (resizer.server.credentials / "token").write_text("token-2\n")
-    wait_for(lambda: len(resizer.asked) == 2)
+    resizer.until(lambda: len(resizer.asked) == 2)
     sent = [request.headers["Authorization"] for request in resizer.server.requests]
     assert sent == ["Bearer token-1", "Bearer token-2"]
 
@@ -255,11 +304,11 @@ def test_credentials_that_can_not_be_read_are_said_and_tried_again(
     ca.write_text("no certificate")
     token.write_text("a secret\nof two lines, \xe4\u20ac")
     count = resizer.log.count("Trying again")
-    wait_for(lambda: resizer.log.count("Trying again") >= count + 2)
+    resizer.until(lambda: resizer.log.count("Trying again") == count + 2)
     ca.write_bytes(good)
     resizer.says("codec can't encode")
     token.write_text("a secret\nof two lines")
-    wait_for(lambda: resizer.asked, 10)
+    resizer.until(lambda: resizer.asked)
     assert "secret" not in resizer.log.replace(str(token), "")
     assert resizer.process.poll() is None
 
@@ -338,13 +387,14 @@ def test_what_the_kubelet_puts_off_is_logged_and_asked_for_until_it_is_done(
         "message": "Node didn't have enough resource: cpu",
     }
     resizer.server.pod = pod(condition)
-    wait_for(lambda: resizer.asked[:3] == [50, 50, 50], 10)
+    resizer.until(lambda: resizer.asked == [50, 50, 50])
     resizer.says("The kubelet has not done it yet: Deferred: Node didn't have enough resource: cpu")
     assert "Trying again" not in resizer.log
     assert "has 50" not in resizer.log
     # It is at it now, and has no more to say of it.
     resizer.server.pod = pod({"type": "PodResizeInProgress", "status": "True"})
-    time.sleep(1.5)
+    resizer.account.advance()
+    wait_for(lambda: resizer.account.asleep)
     assert "has 50" not in resizer.log
     resizer.server.pod = pod()
     resizer.says(f"{resizer.name} has 50 millicores")
@@ -352,7 +402,7 @@ def test_what_the_kubelet_puts_off_is_logged_and_asked_for_until_it_is_done(
 
 def test_what_is_put_off_and_not_wanted_any_more_is_taken_back(resizer: Resizer) -> None:
     resizer.account.wanted = 1000
-    wait_for(lambda: resizer.asked[-1:] == [400], 10)
+    resizer.until(lambda: resizer.asked[-1:] == [400])
     # What is in force is what it had.
     resizer.account.wanted = 0
     resizer.asks(50)
@@ -365,19 +415,16 @@ def test_an_app_that_starts_again_is_found_and_measured_again(resizer: Resizer) 
     resizer.says(f"No process {resizer.name} to measure")
     resizer.account.wanted = 1000
     resizer.started()
-    resizer.asks(100, 20)
+    resizer.asks(100)
 
 
-def test_an_account_that_is_not_to_be_seen_is_said(
-    host: Shell, server: ApiServer, tmp_path: Path
-) -> None:
-    resizer = Resizer(host, server, Account(tmp_path / "proc"), 1)
-    resizer.account.folder.rename(tmp_path / "gone")
+def test_an_account_that_is_not_to_be_seen_is_said(resizer: Resizer, tmp_path: Path) -> None:
+    resizer.account.folder = resizer.account.folder.rename(tmp_path / "gone")
     resizer.says(f"No process {resizer.name} to measure")
     assert resizer.process.poll() is None
 
 
 def test_term_ends_the_resizer_within_a_second_even_in_a_request(resizer: Resizer) -> None:
     resizer.server.delay = 60
-    wait_for(lambda: resizer.server.requests, 10)
+    resizer.until(lambda: resizer.server.requests)
     ends_within_a_second(resizer.process)
