@@ -11,6 +11,9 @@ Group = Literal["Render", "Deploy", "Run", "Idle", "Growth"]
 REPEATS = 1.15
 """What two runs may differ by."""
 
+PACE_MS = 16.5
+"""What the fixed piece of work takes on the processor that is told of where a peer waits."""
+
 
 class Measure(BaseModel):
     """A figure of ours beside that of a peer doing the same work, taken in turn."""
@@ -34,6 +37,8 @@ class Measure(BaseModel):
     """Share of each pair's time that the machine's host gave to others; empty if not known."""
     pace: float | None = None
     """Milliseconds that a fixed piece of work took meanwhile; None if not known."""
+    waits: bool = False
+    """Whether the peer's time is waited for, which a slower processor makes no longer."""
     reference: float | None = None
     """What a program of the same kind that always does the same took meanwhile, in what it takes on
     the processor that processor time is told of; None if there was none."""
@@ -42,9 +47,10 @@ class Measure(BaseModel):
 
     @property
     def told(self) -> list[float]:
-        """Ours as it is compared, on the processor that processor time is told of: a slower one
-        needs more of it for the same, and a published figure doesn't become slower with it."""
-        return [value / (self.reference or 1) for value in self.ours]
+        """Ours as it is compared, on the processor that is told of: a slower one needs more for the
+        same, and neither a published figure nor what waits becomes slower with it."""
+        slower = self.pace / PACE_MS if self.waits and self.pace else self.reference or 1
+        return [value / slower for value in self.ours]
 
     @property
     def ratio(self) -> float:

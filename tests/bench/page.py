@@ -7,7 +7,7 @@ from typing import get_args
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from tests.bench.model import Group, Measure, Results
+from tests.bench.model import PACE_MS, Group, Measure, Results
 from tools.paths import ROOT
 
 JSON = ROOT / "docs" / "benchmarks.json"
@@ -52,6 +52,7 @@ def rendered(template: str, results: Results) -> str:
             if (paces := [item.pace for item in measures if item.pace])
         },
         aimed=[item for group in groups.values() for item in group if item.aim is not None],
+        pace_ms=PACE_MS,
         figure=figure,
         ratio=ratio,
     )

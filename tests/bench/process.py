@@ -78,7 +78,7 @@ def repeated(command: Command, times: int) -> Work:
     """The mean of so many runs, one after the other: for the second that a short command takes, a
     processor that others use too is fast or slow by chance."""
 
-    return lambda: mean([run(command) for _ in range(times)])
+    return lambda: _mean([run(command) for _ in range(times)])
 
 
 def apart(command: Command) -> Work:
@@ -99,7 +99,7 @@ def apart(command: Command) -> Work:
     return work
 
 
-def mean(samples: Sequence[Sample]) -> Sample:
+def _mean(samples: Sequence[Sample]) -> Sample:
     """Of all of them, with the last one's output."""
     return Sample(
         wall=fmean(sample.wall for sample in samples),
@@ -108,6 +108,11 @@ def mean(samples: Sequence[Sample]) -> Sample:
         output=samples[-1].output,
         stolen=fmean(sample.stolen for sample in samples),
     )
+
+
+def middle(samples: Sequence[Sample]) -> Sample:
+    """Of an odd number, the one that as many were faster as slower than."""
+    return sorted(samples, key=lambda sample: sample.wall)[len(samples) // 2]
 
 
 STOLEN = 0.02

@@ -11,8 +11,8 @@ import pytest
 
 from tests.bench import __main__ as bench
 from tests.bench import environment, objects, offline, page, process, profiles, running, scale
-from tests.bench.model import Measure, Object, Results, Scale
-from tests.bench.process import Command, Sample, apart, in_turn, repeated, run
+from tests.bench.model import PACE_MS, Measure, Object, Results, Scale
+from tests.bench.process import Command, Sample, apart, in_turn, middle, repeated, run
 from tests.bench.subjects.registered import register
 from tools.errors import CommandError
 from tools.render import render
@@ -100,6 +100,11 @@ def test_a_short_command_is_timed_as_the_mean_of_some(monkeypatch: pytest.Monkey
     assert next(taken, None) is None
 
 
+def test_of_three_ups_the_one_in_the_middle_counts() -> None:
+    late, usual, early = (Sample(wall, 1, 1, "") for wall in (12, 7, 6.5))
+    assert middle([late, usual, early]) is usual
+
+
 def test_what_waits_for_the_kubelet_begins_all_over_its_second(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -168,6 +173,19 @@ def test_processor_time_is_that_of_one_processor() -> None:
     assert "| 0.90 m | 10.0 m | 0.090 | ≤ 0.1 | met |" in page.rendered("page.md", results(b))
     # What has no reference beside it is as it was taken.
     assert b.model_copy(update={"reference": None}).ratio == pytest.approx(0.108)
+
+
+def test_beside_what_waits_the_processor_is_always_as_fast() -> None:
+    """Of two runs, the second on a processor that takes a fifth more for the same work."""
+    a, b = (
+        measure([used], [10], 0.15).model_copy(update={"waits": True, "pace": pace})
+        for used, pace in ((1, PACE_MS), (1.2, 1.2 * PACE_MS))
+    )
+    assert a.ratio == b.ratio == pytest.approx(0.1)
+    # Where nothing is known of the processor, it is as it was taken.
+    assert b.model_copy(update={"pace": None}).ratio == pytest.approx(0.12)
+    # Two programs in turn are both slower.
+    assert b.model_copy(update={"waits": False}).ratio == pytest.approx(0.12)
 
 
 @pytest.mark.parametrize(
