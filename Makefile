@@ -113,7 +113,7 @@ e2e-long:
 	.venv/bin/python -m pytest -q -n 3 --dist loadgroup --no-loadscope-reorder -m 'long and not alone' tests/cluster
 	.venv/bin/python -m pytest -q -m alone tests/cluster
 
-# Takes an hour on a machine that does nothing else.
+# Takes an hour and a half on a machine that does nothing else.
 bench:
 	@$(INSTALL) bench
 	.venv/bin/python -m tests.bench $(PARTS)
