@@ -70,7 +70,8 @@ def pod(name: str, args: DependencyInjectionArgs) -> PodTemplate:
     limit, pace = int(parse_quantity(size)), args.get("app_interval_seconds", 10)
     plugins = {"name": "plugins", "mountPath": PLUGINS}
     # The app starts once there is a bundle; until then the pod's events say why there is none.
-    there = f"[ -e {_CURRENT}/{ENTRY} ] || ! cat {PLUGINS}/status"
+    # Before the first attempt there is no status either: cat fails, which must be no success.
+    there = f"[ -e {_CURRENT}/{ENTRY} ] || {{ cat {PLUGINS}/status; false; }}"
     return PodTemplate(
         app={
             "name": "main-app",

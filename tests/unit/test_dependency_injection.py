@@ -2,7 +2,9 @@ import base64
 import gzip
 import hashlib
 import io
+import subprocess
 import tarfile
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -75,13 +77,25 @@ def test_only_the_fetcher_can_write_and_only_it_knows_the_offer() -> None:
     assert mount == {"name": "plugins", "mountPath": "/plugins", "readOnly": True}
 
 
-def test_the_app_starts_once_there_is_a_bundle_and_the_probe_says_why_there_is_none() -> None:
-    fetcher = containers(pod({}))["plugin-fetcher"]
-    probe = fetcher["startupProbe"]
-    assert probe["exec"]["command"][-1] == (
-        "[ -e /plugins/current/plugin.sh ] || ! cat /plugins/status"
-    )
+def test_the_app_starts_once_there_is_a_bundle_and_the_probe_says_why_there_is_none(
+    tmp_path: Path,
+) -> None:
+    probe = containers(pod({}))["plugin-fetcher"]["startupProbe"]
     assert probe["periodSeconds"] * probe["failureThreshold"] >= 300
+    *shell, text = probe["exec"]["command"]
+    command = [*shell, text.replace("/plugins", str(tmp_path))]
+
+    def asked() -> tuple[bool, str]:
+        done = subprocess.run(command, capture_output=True, text=True)
+        return done.returncode == 0, done.stdout
+
+    # The fetcher has only been started.
+    assert asked() == (False, "")
+    (tmp_path / "status").write_text("cannot fetch\n")
+    assert asked() == (False, "cannot fetch\n")
+    (tmp_path / "current").mkdir()
+    (tmp_path / "current" / "plugin.sh").touch()
+    assert asked() == (True, "")
 
 
 def test_a_bundle_is_no_larger_than_the_volume_for_it() -> None:
